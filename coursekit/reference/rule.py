@@ -1,0 +1,101 @@
+"""What an update rule is: a pure function from (param, grad, state) to (param, state), and how its state starts."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor
+
+# What every hyperparameter of the course may be: the lowest value allowed, and the first one above that is not.
+BOUNDS = {
+    "lr": (0.0, math.inf),
+    "beta": (0.0, 1.0),
+    "beta1": (0.0, 1.0),
+    "beta2": (0.0, 1.0),
+    "eps": (0.0, math.inf),
+    "weight_decay": (0.0, math.inf),
+}
+
+
+class Rule(Protocol):
+    """An update rule: callable as `rule(param, grad, state, *, lr=..., ...)`, with the type of its state."""
+
+    __name__: str
+    State: type[tuple]
+    takes_grad_fn: bool  # True for a look-ahead rule, which asks for gradients at a point of its own choosing
+
+    def __call__(self, param: Tensor, grad: Any, state: Any, **hyper: Any) -> tuple[Tensor, Any]: ...
+    def init(self, param: Tensor) -> Any: ...
+
+
+def rule(State: type[tuple]) -> Callable[[Callable[..., Any]], Rule]:
+    """Make a pure function an update rule: the same function, which also knows how its state starts.
+
+    The decorated function refuses hyperparameters outside their range and a gradient whose shape is not the
+    parameter's (broadcasting would silently make a larger parameter). `rule.init(param)` is the state before the first
+    step: every field zero, in the shape, dtype and device of `param`; the step count `t` is the int 0.
+    The function as it was written is `rule.__wrapped__`.
+
+    >>> from coursekit.reference.adam import adam
+    >>> adam.init(torch.ones(2))
+    AdamState(m=tensor([0., 0.]), v=tensor([0., 0.]), t=0)
+    >>> adam(torch.ones(2), torch.ones(2), adam.init(torch.ones(2)), beta1=1.5)
+    Traceback (most recent call last):
+    ValueError: adam: beta1 must be at least 0 and below 1; got 1.5
+    """
+
+    def decorate(formula: Callable[..., Any]) -> Rule:
+        name = formula.__name__
+
+        @functools.wraps(formula)
+        def checked(param: Tensor, grad: Any, state: Any, **hyper: Any) -> tuple[Tensor, Any]:
+            check_hyperparameters(name, hyper)
+            if isinstance(grad, Tensor) and grad.shape != param.shape:
+                raise ValueError(
+                    f"{name}: the gradient must have the parameter's shape {tuple(param.shape)}; got {tuple(grad.shape)}"
+                )
+            return formula(param, grad, state, **hyper)
+
+        made = cast(Any, checked)
+        made.State = State
+        made.takes_grad_fn = list(inspect.signature(formula).parameters)[1] == "grad_fn"
+        made.init = functools.partial(initial_state, State)
+        return cast(Rule, made)
+
+    return decorate
+
+
+def initial_state(State: type[tuple], param: Tensor) -> Any:
+    """The state before the first step: zeros like `param`, and the int 0 for the step count `t`."""
+    return State(*(0 if field == "t" else torch.zeros_like(param) for field in State._fields))  # type: ignore[attr-defined]
+
+
+def hyperparameters(function: Callable[..., Any]) -> dict[str, Any]:
+    """The hyperparameters of a rule and their defaults, in the order of its signature.
+
+    >>> from coursekit.reference.adam import adam
+    >>> hyperparameters(adam)
+    {'lr': 0.001, 'beta1': 0.9, 'beta2': 0.999, 'eps': 1e-08}
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def check_hyperparameters(name: str, hyper: dict[str, Any]) -> None:
+    """Refuse a hyperparameter outside its range with a ValueError that says the value; tensors are looked at whole."""
+    for key, value in hyper.items():
+        if key not in BOUNDS:
+            continue  # a wrong name is Python's own TypeError, which says it best
+        low, high = BOUNDS[key]
+        if isinstance(value, Tensor):
+            if torch.compiler.is_compiling() or bool(((value >= low) & (value < high)).all()):
+                continue
+        elif isinstance(value, (int, float)) and low <= value < high:
+            continue
+        above = "finite" if math.isinf(high) else f"below {high:g}"
+        raise ValueError(f"{name}: {key} must be at least {low:g} and {above}; got {value!r}")
