@@ -1,0 +1,182 @@
+"""The kinds of cases: one call, some steps of an update rule, draws of a random function; and what came out of them."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from coursekit.probe.values import MAX_ITEMS, Huge, Other, Quadratic, Seed, bare, describe, fresh, plain, unchanged
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a case gave no value: which check failed, in words, and the line of theirs where it happened."""
+
+    check: str  # "attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype"
+    message: str
+    line: int | None = None
+    text: str = ""
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one case gave: a plain value or a fault, and which inputs were changed in place."""
+
+    value: Any = None
+    fault: Fault | None = None
+    changed: tuple[str, ...] = ()
+
+
+class Stopped(Exception):
+    """Raised inside a case when what came back cannot be used; carries the fault."""
+
+    def __init__(self, fault: Fault):
+        self.fault = fault
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call. With `gradient_of`, the gradient of the result's sum to those arguments is taken too."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    gradient_of: tuple[int, ...] = ()
+    label: str = ""
+
+    def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
+        args, kwargs = fresh(self.args), fresh(self.kwargs)
+        for i in self.gradient_of:
+            args[i].requires_grad_()
+        with torch.enable_grad() if self.gradient_of else torch.no_grad():
+            result = function(*args, **kwargs)
+            if isinstance(result, Iterator):
+                result = [item for item, _ in zip(result, range(MAX_ITEMS), strict=False)]
+            value = {"result": plain(result)}
+            if self.gradient_of:
+                value["gradient"] = self._gradients(result, [args[i] for i in self.gradient_of])
+        given = argument_names(function, len(self.args)) | dict.fromkeys(self.kwargs)
+        after = dict(zip(given, [*args, *kwargs.values()], strict=False))
+        before = dict(zip(given, [*self.args, *self.kwargs.values()], strict=False))
+        return Outcome(value, changed=tuple(n for n in given if n in after and not unchanged(before[n], after[n])))
+
+    def _gradients(self, result: Any, inputs: list[Tensor]) -> Any:
+        """The gradients, or None when none flows: the judge says so where it compares."""
+        if not isinstance(result, Tensor) or not result.requires_grad:
+            return None
+        grads = torch.autograd.grad(result.sum(), inputs, allow_unused=True)
+        return [None if g is None else plain(g) for g in grads]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """An update rule run for some steps: from `param` and `state`, over given gradients or a gradient function."""
+
+    param: Tensor
+    grads: Any  # (steps, *param.shape), or a Quadratic
+    steps: int
+    hyper: dict[str, float]
+    state: dict[str, Any]
+    state_name: str
+    takes_grad_fn: bool = False
+    judged: bool = True  # False: only for the picture
+    label: str = ""
+
+    def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
+        State = names[self.state_name]
+        param, changed = self.param.clone(), []
+        state = State(*fresh(list(self.state.values())))
+        path = [param.clone()]
+        for step in range(1, self.steps + 1):
+            second = self._second(step, param)
+            held = {"param": param, **({} if self.takes_grad_fn else {"grad": second}), **state._asdict()}
+            versions = {name: x._version for name, x in held.items() if isinstance(x, Tensor)}
+            result = function(param, second, state, **self.hyper)
+            changed += [n for n, version in versions.items() if held[n]._version != version and n not in changed]
+            param, state = self._read(result, State, step)
+            path.append(param)
+        return Outcome({"path": torch.stack(path), "state": state._asdict()}, changed=tuple(changed))
+
+    def _second(self, step: int, param: Tensor) -> Any:
+        if self.takes_grad_fn:
+            return self.grads.make()
+        return self.grads.make()(param) if isinstance(self.grads, Quadratic) else self.grads[step - 1].clone()
+
+    def _read(self, result: Any, State: Any, step: int) -> tuple[Tensor, Any]:
+        """The returned (param, state), copied, in the state's own type; Stopped when it is anything else."""
+
+        def stop(check: str, message: str) -> NoReturn:
+            raise Stopped(Fault(check, f"at step {step} {message}", step=step))
+
+        wanted = f"(param, state) with state = ({', '.join(State._fields)})" if State._fields else "(param, state)"
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            stop("type", f"it returned {describe(result)}, wanted {wanted}")
+        param, state = result
+        if not isinstance(param, Tensor):
+            stop("type", f"the new param is {describe(param)}, wanted a tensor")
+        if not isinstance(state, tuple | list) or len(state) != len(State._fields):
+            stop("structure", f"the new state is {describe(state)}, wanted ({', '.join(State._fields)})")
+        if param.shape != self.param.shape:
+            stop("shape", f"param has shape {tuple(param.shape)}, wanted {tuple(self.param.shape)}")
+        if param.dtype != self.param.dtype:
+            stop("dtype", f"param has dtype {param.dtype}, wanted {self.param.dtype}")
+        kept: list[Any] = []
+        for name, x in zip(State._fields, state, strict=True):
+            if name == "t":
+                if isinstance(x, bool) or not isinstance(x, int | float | Tensor) or not float(x).is_integer():
+                    stop("structure", f"state.t is {describe(x)}, wanted the number of steps taken")
+                kept.append(int(x))
+                continue
+            if not isinstance(x, Tensor):
+                stop("structure", f"state.{name} is {describe(x)}, wanted a tensor")
+            if x.shape != self.param.shape:
+                stop("shape", f"state.{name} has shape {tuple(x.shape)}, wanted {tuple(self.param.shape)}")
+            kept.append(bare(x))
+        return bare(param), State(*kept)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A random function called once per seed, then again with the first: its draws, and whether generators moved."""
+
+    args: tuple[Any, ...]
+    seeds: tuple[int, ...]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+    def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
+        def draw(seed: int):
+            generator = Seed(seed).make()
+            before = generator.get_state()
+            result = function(*fresh(self.args), generator, **fresh(self.kwargs))
+            if isinstance(result, Iterator):
+                result = [item for item, _ in zip(result, range(MAX_ITEMS), strict=False)]
+            return plain(result), not torch.equal(before, generator.get_state())
+
+        world = torch.random.get_rng_state()
+        drawn = [draw(seed) for seed in (*self.seeds, self.seeds[0])]
+        untouched = torch.equal(world, torch.random.get_rng_state())
+        values = [value for value, _ in drawn]
+        value = {"draws": values[:-1], "again": values[-1], "moved": drawn[0][1], "global_untouched": untouched}
+        return Outcome(value)
+
+
+Case = Call | Steps | Draws
+
+
+def argument_names(function: Callable[..., Any], count: int) -> dict[str, None]:
+    """Names for the first `count` positional arguments, in order: their own where the signature can be read."""
+    with contextlib.suppress(TypeError, ValueError):
+        names = list(inspect.signature(function).parameters)[:count]
+        if len(names) == count:
+            return dict.fromkeys(names)
+    return dict.fromkeys(f"argument {i + 1}" for i in range(count))
+
+
+DATA = (Seed, Quadratic, Huge, Other, Fault, Outcome, Call, Steps, Draws)  # what crosses to another process and back

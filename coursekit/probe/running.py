@@ -1,0 +1,163 @@
+"""Running a learner's function over cases: time limit, faults with their own line, prints cut to length."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import ctypes
+import dis
+import inspect
+import io
+import linecache
+import threading
+import types
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from coursekit.probe.cases import Case, Fault, Outcome, Stopped
+from coursekit.probe.values import cut
+
+
+def run(
+    function: Callable[..., Any],
+    cases: list[Case],
+    *,
+    states: dict[str, tuple[str, ...]],
+    seconds: float = 5.0,
+) -> list[Outcome]:
+    """Run every case within `seconds` in all; a fault in one does not keep the others from running.
+
+    Prints of theirs are kept, and shown up to a length once. Default dtype, grad mode and the global random state are
+    set for the run and put back after it.
+    """
+    names = {name: collections.namedtuple(name, keys) for name, keys in states.items()}
+    printed = Capped()
+    dtype, world = torch.get_default_dtype(), torch.random.get_rng_state()
+    outcomes: list[Outcome] = []
+    try:
+        torch.set_default_dtype(torch.float32)
+        with time_limit(seconds), contextlib.redirect_stdout(printed):
+            for case in cases:
+                torch.random.manual_seed(0)
+                outcomes.append(run_case(function, case, names))
+                if outcomes[-1].fault and outcomes[-1].fault.check in ("attempted", "memory"):
+                    break
+    except TimeUp:
+        message = f"it was still running after {seconds:g} s: is there a loop that never ends?"
+        outcomes.append(Outcome(fault=Fault("time", message)))
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.random.set_rng_state(world)
+    if text := printed.getvalue():
+        print(text, end="")
+    return outcomes + [outcomes[-1]] * (len(cases) - len(outcomes))
+
+
+def run_case(function: Callable[..., Any], case: Case, names: dict[str, Any]) -> Outcome:
+    """What one case gives; every exception of theirs is a fault with the line of theirs where it arose."""
+    try:
+        with torch.no_grad():
+            return case.run(function, names)
+    except Stopped as stopped:
+        return Outcome(fault=stopped.fault)
+    except (TimeUp, KeyboardInterrupt):  # the second is the learner's own wish
+        raise
+    except NotImplementedError as error:
+        line, text = their_line(error, function)
+        return Outcome(fault=Fault("attempted", "it is not written yet", line, text))
+    except MemoryError as error:
+        line, text = their_line(error, function)
+        return Outcome(fault=Fault("memory", "it asked for more memory than there is", line, text))
+    except BaseException as error:  # SystemExit too: their code ended, not the course
+        line, text = their_line(error, function)
+        check = "memory" if "can't allocate memory" in str(error) else "runs"
+        return Outcome(fault=Fault(check, cut(f"{type(error).__name__}: {error}"), line, text))
+
+
+def their_line(error: BaseException, function: Callable[..., Any]) -> tuple[int | None, str]:
+    """The last line of the learner's own code that the exception passed through."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    found: tuple[int | None, str] = (None, "")
+    frame = error.__traceback__
+    while frame is not None:
+        if code is not None and frame.tb_frame.f_code.co_filename == code.co_filename:
+            text = linecache.getline(code.co_filename, frame.tb_lineno).strip()
+            found = (frame.tb_lineno, cut(text))
+        frame = frame.tb_next
+    return found
+
+
+def used_names(function: Callable[..., Any]) -> set[str]:
+    """Attributes a function reads and library functions it calls by a global name, in its own helpers too.
+
+    Read from the byte code, so that nothing is parsed. A helper of the learner's own is not named: it is followed.
+
+    >>> sorted(used_names(lambda x: torch.nn.functional.log_softmax(x, -1)))
+    ['functional', 'log_softmax', 'nn', 'torch']
+    """
+    found: set[str] = set()
+    seen: set[types.CodeType] = set()
+    todo = [(function.__code__, function.__globals__)] if isinstance(function, types.FunctionType) else []
+    while todo:
+        code, world = todo.pop()
+        if code in seen or len(seen) > 1000:
+            continue
+        seen.add(code)
+        todo += [(c, world) for c in code.co_consts if isinstance(c, types.CodeType)]
+        for instruction in dis.get_instructions(code):
+            name = instruction.argval
+            if instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM", "IMPORT_NAME"):
+                found.add(str(name))
+            elif instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                value = world.get(name)
+                if isinstance(value, types.FunctionType) and value.__globals__ is world:
+                    todo.append((value.__code__, world))
+                else:
+                    found |= {str(name), str(getattr(value, "__name__", name)).rpartition(".")[2]}
+    return found
+
+
+class Capped(io.StringIO):
+    """Standard output that keeps the first 2,000 characters."""
+
+    def write(self, text: str) -> int:
+        room = 2000 - self.tell()
+        if room > 0:
+            super().write(text[:room])
+            if len(text) >= room:
+                super().write("\n… (the rest of what your function prints is left out)\n")
+        return len(text)
+
+
+class TimeUp(BaseException):
+    """Raised in the thread that runs a learner's function when its time is up; `except Exception` does not catch it."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float):
+    """Raise TimeUp in this thread after `seconds`, again and again until it is heard.
+
+    An asynchronous exception rather than a signal: works on every system and outside the main thread. It ends Python
+    loops; one long call into C is ended only when it returns (the grader's child has a wall-clock limit as well).
+    """
+    target, done = ctypes.c_ulong(threading.get_ident()), threading.Event()
+    lock = threading.Lock()
+
+    def watch() -> None:
+        wait = seconds
+        while not done.wait(wait):
+            with lock:
+                if not done.is_set():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(TimeUp))
+            wait = 0.05
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        with lock:  # whatever was not heard yet is taken back
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(target, None)
