@@ -1,0 +1,33 @@
+"""What a person looks at: figures that stand still and figures that move, each loaded when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coursekit.show.margins import margins
+    from coursekit.show.playground import playground
+    from coursekit.show.plots import digits_grid, heatmap, lines, loss_curves, trajectories
+
+__all__ = ["digits_grid", "heatmap", "lines", "loss_curves", "margins", "playground", "trajectories"]
+
+_MODULE = dict.fromkeys(("digits_grid", "heatmap", "lines", "loss_curves", "trajectories"), "plots")
+_MODULE |= {"margins": "margins", "playground": "playground"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"coursekit.show has no {name!r}; it has {', '.join(__all__)}")
+    try:
+        module = importlib.import_module(f"coursekit.show.{_MODULE[name]}")
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("coursekit"):
+            raise
+        raise ModuleNotFoundError(
+            f"show.{name} draws with {missing.name}, which is not installed; pip install 'coursekit[lab]' brings it",
+            name=missing.name,
+        ) from missing
+    # kept under its own name: the function, not the module of the same name that the import has just put here
+    globals()[name] = function = getattr(module, name)
+    return function
