@@ -6,14 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coursekit.show.margins import margins
-    from coursekit.show.playground import playground
+    from coursekit.show.movable.margins import margins
+    from coursekit.show.movable.playground import playground
     from coursekit.show.plots import digits_grid, heatmap, lines, loss_curves, trajectories
 
 __all__ = ["digits_grid", "heatmap", "lines", "loss_curves", "margins", "playground", "trajectories"]
 
 _MODULE = dict.fromkeys(("digits_grid", "heatmap", "lines", "loss_curves", "trajectories"), "plots")
-_MODULE |= {"margins": "margins", "playground": "playground"}
+_MODULE |= {"margins": "movable.margins", "playground": "movable.playground"}
 
 
 def __getattr__(name: str) -> Any:
@@ -28,6 +28,4 @@ def __getattr__(name: str) -> Any:
             f"show.{name} draws with {missing.name}, which is not installed; pip install 'coursekit[lab]' brings it",
             name=missing.name,
         ) from missing
-    # kept under its own name: the function, not the module of the same name that the import has just put here
-    globals()[name] = function = getattr(module, name)
-    return function
+    return getattr(module, name)

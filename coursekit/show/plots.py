@@ -48,7 +48,7 @@ def trajectories(surface: Surface | str, paths: Mapping[str, Any], *, title: str
         axes.contour(*heights, levels=LEVELS, colors="black", linewidths=0.7, alpha=0.55)
         for index, (name, path) in enumerate(points.items()):
             _draw_path(axes, surface, name, path, style.series(index))
-        start = {"marker": "s", "color": "white", "markeredgecolor": "black", "ls": "none", "zorder": 5}
+        start: Any = {"marker": "s", "color": "white", "markeredgecolor": "black", "ls": "none", "zorder": 5}
         for k, point in enumerate(np.unique([path[0] for path in points.values()], axis=0)):
             axes.plot(*point, ms=8, label="start" if k == 0 else None, **start)
         for k, (x, y) in enumerate(surface.minima):
@@ -254,13 +254,12 @@ def heatmap(
         _ticks(ax.set_xticks, columns)
         _ticks(ax.set_yticks, rows)
         few = matrix.size <= 48 and len(columns) <= 8
-        for (row, column), value in np.ndenumerate(shown) if few else ():
+        for (row, column), value in np.ndenumerate(matrix) if few else ():
             ink = "white" if norm(value) < 0.55 else "black"
-            ax.text(
-                column, row, "" if np.ma.is_masked(value) else style.number(value), ha="center", va="center", color=ink
-            )
+            text = style.number(float(value)) if np.isfinite(value) else ""
+            ax.text(column, row, text, ha="center", va="center", color=ink)
         if found:
-            ring = {"marker": "o", "ms": 44 if few else 13, "mfc": "none", "zorder": 4}
+            ring: Any = {"marker": "o", "ms": 44 if few else 13, "mfc": "none", "zorder": 4}
             ax.plot(found[1], found[0], mec="black", mew=4.2, **ring)
             ax.plot(found[1], found[0], mec="white", mew=2, **ring)
     words = f"{label} over {column_name} (across) and {row_name} (up)"
@@ -274,9 +273,7 @@ def heatmap(
 
 def _matrix_axes(matrix: np.ndarray, axes: Mapping[str, Any] | None) -> list[tuple[str, np.ndarray]]:
     if not isinstance(axes, Mapping) or len(axes) != 2:
-        raise ValueError(
-            f"a heat map needs two named axes, {{row name: values, column name: values}}; got {axes!r:.80}"
-        )
+        raise ValueError(f"a heat map needs two named axes, {{row name: [...], column name: [...]}}; got {axes!r:.80}")
     made = [(name, array(grid, f"axis {name!r}", (1,))) for name, grid in axes.items()]
     if tuple(len(grid) for _, grid in made) != matrix.shape:
         sizes = ", ".join(f"{name} {len(grid)}" for name, grid in made)

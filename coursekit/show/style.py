@@ -36,7 +36,8 @@ OWN_DASHES = (3.0, 3.0)  # a learner's own rule: as much gap as ink, so that wha
 
 # cividis: from dark blue to yellow, even in lightness, the same to colour-blind eyes
 CIVIDIS = (
-    "#00224e", "#083370", "#35456c", "#4f576c", "#666970", "#7d7c78", "#948e77", "#aea371", "#c8b866", "#e5cf52", "#fee838",
+    "#00224e", "#083370", "#35456c", "#4f576c", "#666970", "#7d7c78", "#948e77", "#aea371", "#c8b866", "#e5cf52",
+    "#fee838",
 )  # fmt: skip
 
 
