@@ -32,7 +32,7 @@ def run(
     Prints of theirs are kept, and shown up to a length once. Default dtype, grad mode and the global random state are
     set for the run and put back after it.
     """
-    names = {name: collections.namedtuple(name, keys) for name, keys in states.items()}
+    names = state_names(states)
     printed = Capped()
     dtype, world = torch.get_default_dtype(), torch.random.get_rng_state()
     outcomes: list[Outcome] = []
@@ -53,6 +53,11 @@ def run(
     if text := printed.getvalue():
         print(text, end="")
     return outcomes + [outcomes[-1]] * (len(cases) - len(outcomes))
+
+
+def state_names(states: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    """The state types by name, made from their fields alone: whoever runs an answer needs no reference for them."""
+    return {name: collections.namedtuple(name, keys) for name, keys in states.items()}
 
 
 def run_case(function: Callable[..., Any], case: Case, names: dict[str, Any]) -> Outcome:
@@ -116,7 +121,17 @@ def used_names(function: Callable[..., Any]) -> set[str]:
                     todo.append((value.__code__, world))
                 else:
                     found |= {str(name), str(getattr(value, "__name__", name)).rpartition(".")[2]}
-    return found
+                    found |= _answers_from(value)
+    return found | _answers_from(function)
+
+
+def _answers_from(value: Any) -> set[str]:
+    """`coursekit.reference` for a module or function of it (its state types are anyone's to use)."""
+    if isinstance(value, types.ModuleType | types.FunctionType):
+        home = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
+        if str(home).startswith("coursekit.reference"):
+            return {"coursekit.reference"}
+    return set()
 
 
 class Capped(io.StringIO):

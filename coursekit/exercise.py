@@ -1,0 +1,242 @@
+"""What an exercise is: the answer, its probe, the mistakes it knows, the hints; and what a quiz and a chapter are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from coursekit.probe.cases import Call, Case, Draws, Steps
+from coursekit.probe.values import Quadratic
+
+# An edit of the answer's source (old text, new text), where the old stands exactly once; several; or a whole function.
+Change = tuple[str, str] | list[tuple[str, str]] | Callable[..., Any]
+
+
+def identifier(name: str) -> str:
+    """The id of a slip or convention: its name in small letters and underscores.
+
+    >>> identifier("m not corrected")
+    'm_not_corrected'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A mistake that learners make, as an edit of the answer, and what to say when the numbers are exactly its numbers.
+
+    The message may use `{call}`, `{step}`, `{element}`, `{yours}`, `{expected}` and `{ratio}` of the first difference.
+    """
+
+    name: str  # short, as a class board shows it: "m not corrected"
+    change: Change
+    message: str
+    hint: int = 1  # which hint opens first after it, from 1
+
+    @property
+    def id(self) -> str:
+        return identifier(self.name)
+
+
+@dataclass(frozen=True)
+class Convention:
+    """Another accepted form of the same method: some of the points, and how the two forms convert."""
+
+    name: str
+    change: Change
+    message: str
+    credit: float = 0.5
+
+    @property
+    def id(self) -> str:
+        return identifier(self.name)
+
+
+@dataclass(frozen=True)
+class Law:
+    """Something every right result obeys; `broken(value, case)` says how it is broken, or returns None."""
+
+    name: str
+    broken: Callable[[Any, Any], str | None]
+
+    @property
+    def id(self) -> str:
+        return identifier(self.name)
+
+
+# ---- probes: how an exercise makes its cases from a seed
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of its arguments: called once per case; result (and gradient, if a case asks) as the reference's."""
+
+    make: Callable[[torch.Generator], list[Call]]
+    laws: tuple[Law, ...] = ()
+
+    def cases(self, answer: Any, generator: torch.Generator, device: torch.device) -> list[Case]:
+        return list(self.make(generator)) if device.type == "cpu" else []
+
+
+@dataclass(frozen=True)
+class Structure(Function):
+    """A function with many right results (an order, a split): judged by laws, not by the reference's own numbers."""
+
+
+@dataclass(frozen=True)
+class Stochastic:
+    """A random function: judged by laws over its draws, and by what it does to the generator."""
+
+    make: Callable[[torch.Generator], list[Draws]]
+    laws: tuple[Law, ...]
+
+    def cases(self, answer: Any, generator: torch.Generator, device: torch.device) -> list[Case]:
+        return list(self.make(generator)) if device.type == "cpu" else []
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """An update rule, run from given states over given gradients with hostile hyperparameters.
+
+    `hyper` holds at least two settings in which every hyperparameter matters; defaults would hide half of the mistakes.
+    """
+
+    hyper: tuple[dict[str, float], ...]
+    steps: int = 20
+
+    def cases(self, answer: Any, generator: torch.Generator, device: torch.device) -> list[Case]:
+        def case(shape: tuple[int, ...], steps: int, hyper: dict[str, float], t: int = 0, dtype=torch.float64) -> Case:
+            param, grads = self._param(shape, generator, dtype), self._grads(shape, steps, generator, dtype)
+            state = {n: t if n == "t" else self._mean(shape, t, generator, dtype) for n in answer.State._fields}
+            return self._steps(answer, device, param, grads, steps, hyper, state)
+
+        first, second = self.hyper[0], self.hyper[1]
+        if device.type != "cpu":
+            return [case((3,), 3, first)]
+        return [
+            case((6,), self.steps, first),
+            case((2, 3), 5, second, t=9),
+            case((4,), 3, first, dtype=torch.float32),
+            case((), 3, second),
+            self._picture(answer, first),
+        ]
+
+    def _steps(self, answer: Any, device: torch.device, param: Tensor, grads: Any, steps: int, hyper, state) -> Steps:
+        if answer.takes_grad_fn and isinstance(grads, Tensor):
+            grads = Quadratic(grads[0].abs().clamp(0.1, 1.5), grads[-1].clamp(-1, 1))
+        return Steps(
+            param.to(device),
+            Quadratic(grads.scale.to(device), grads.center.to(device))
+            if isinstance(grads, Quadratic)
+            else grads.to(device),
+            steps,
+            hyper,
+            {name: x if name == "t" else x.to(device) for name, x in state.items()},
+            answer.State.__name__,
+            answer.takes_grad_fn,
+            label=f"{answer.__name__}({settings(hyper)})" + ("" if device.type == "cpu" else f" on {device.type}"),
+        )
+
+    def _param(self, shape: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Around 1, with some at 0: there even the smallest displacement keeps all its digits."""
+        param = torch.randn(shape, generator=generator, dtype=torch.float64)
+        if param.dim():
+            param.view(-1)[1::2] = 0
+        return param.to(dtype)
+
+    def _grads(self, shape: tuple[int, ...], steps: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Both signs, sizes from 1e-8 to 1e2 along the elements, and one exact zero in a later step."""
+        grads = torch.randn((steps, *shape), generator=generator, dtype=torch.float64)
+        if grads.dim() > 1:
+            sizes = 10.0 ** torch.tensor([0.0, -1.5, 2.0, -4.0, 0.5, -8.0], dtype=torch.float64)
+            grads = grads * sizes.repeat(grads[0].numel() // 6 + 1)[: grads[0].numel()].view(shape)
+            grads[1].view(-1)[0] = 0
+        return grads.to(dtype)
+
+    def _mean(self, shape: tuple[int, ...], t: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """A state's tensor: zeros at the start, positive later (so that it may be a mean of squares)."""
+        later = 0.1 + torch.rand(shape, generator=generator, dtype=torch.float64)
+        return (later if t else torch.zeros_like(later)).to(dtype)
+
+    def _picture(self, answer: Any, hyper: dict[str, float]) -> Case:
+        """One coordinate going down a parabola from 5, for the picture only; never judged."""
+        one = torch.ones(1, dtype=torch.float64)
+        state = {name: 0 if name == "t" else 0 * one for name in answer.State._fields}
+        case = self._steps(answer, torch.device("cpu"), 5 * one, Quadratic(0.3 * one, 0 * one), 40, hyper, state)
+        return replace(case, judged=False, label=f"{case.label} on 0.15 x², from 5")
+
+
+def settings(hyper: dict[str, float]) -> str:
+    """Hyperparameters as they stand in a call.
+
+    >>> settings({"lr": 0.1, "beta": 0.9})
+    'lr=0.1, beta=0.9'
+    """
+    return ", ".join(f"{name}={value:g}" for name, value in hyper.items())
+
+
+Probe = Function | Stochastic | Trajectory
+
+
+# ---- exercise, quiz, chapter
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One function for the learner to write. Statement, signature, equation, stub and solution come from `answer`."""
+
+    answer: Any
+    probe: Probe
+    hints: tuple[str, str, str]  # from a nudge to nearly the line
+    points: int = 1
+    slips: tuple[Slip, ...] = ()
+    conventions: tuple[Convention, ...] = ()
+    also_right: tuple[Callable[..., Any], ...] = ()  # the same, written differently: they must pass
+    refuse: frozenset[str] = frozenset()  # library functions that are the answer itself
+    task: str = ""  # what the statement adds to the docstring, Markdown
+    use: tuple[str, ...] = ()  # cells that put the learner's function to work, after its check
+
+    @property
+    def name(self) -> str:
+        return self.answer.__name__
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """A prediction: a number (computed, with a tolerance) or a choice; wrong answers that people give are answered."""
+
+    name: str
+    question: str
+    answer: Callable[[], float | str]  # computed, so that it cannot go stale; the letter for a choice
+    why: str  # what is said after the right answer
+    choices: dict[str, str] = field(default_factory=dict)  # letter to text; empty for a number
+    beliefs: tuple[tuple[float | str, str], ...] = ()  # a wrong answer and what to say to it
+    tolerance: float = 0.02  # relative
+    points: int = 1
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The exercises and quizzes of one chapter, and what its exercise notebook says around them."""
+
+    number: int
+    topic: str
+    title: str
+    exercises: tuple[Exercise, ...]
+    quizzes: tuple[Quiz, ...] = ()
+    intro: str = ""  # Markdown at the head of the exercise notebook
+    setup: str = ""  # the code of its first cell, after the imports every notebook has
+    closing: tuple[str, ...] = ()  # last cells: Markdown when they begin with "# %% [markdown]", else code
+
+    @property
+    def id(self) -> str:
+        return f"{self.number:02d}_{self.topic}"
+
+    @property
+    def points(self) -> int:
+        return sum(e.points for e in self.exercises) + sum(q.points for q in self.quizzes)

@@ -1,0 +1,1 @@
+"""One answer: judged, diagnosed, shown as a card, remembered."""

@@ -1,0 +1,166 @@
+"""Comparing what came with what was expected: the first difference, in the order in which a learner should hear it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from coursekit.probe.cases import Case, Outcome, Steps
+from coursekit.probe.values import Huge, describe
+
+# Taken hold of before any code of a learner runs, so that a patched torch does not judge.
+_subtract, _abs, _isfinite, _maximum, _nonzero = torch.sub, torch.abs, torch.isfinite, torch.max, torch.nonzero
+
+ORDER = ("attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype", "unchanged", "finite", "value")
+
+# rtol: share of the expected number; atol: share of the largest number in the same tensor.
+TOLERANCE = {torch.float64: (1e-9, 1e-13), torch.float32: (1e-4, 1e-6), torch.float16: (1e-2, 1e-3)}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where an outcome first departs from the expected one."""
+
+    check: str
+    message: str
+    case: int = 0
+    step: int | None = None
+    element: tuple[int, ...] | None = None
+    yours: float | None = None
+    expected: float | None = None
+    ratio: float | None = None
+    line: int | None = None
+    text: str = ""
+    law: str = ""  # the id of the law that is broken
+
+
+def differences(cases: list[Case], expected: list[Outcome], got: list[Outcome]) -> list[Difference]:
+    """The difference of every judged case that has one, in the order of `ORDER`, then of the cases."""
+    found = []
+    for i, (case, want, have) in enumerate(zip(cases, expected, got, strict=True)):
+        if getattr(case, "judged", True) and (difference := compare(case, want, have, i)):
+            found.append(difference)
+    return sorted(found, key=lambda d: (ORDER.index(d.check), d.case))
+
+
+def compare(case: Case, expected: Outcome, got: Outcome, index: int = 0, *, nan: bool = False) -> Difference | None:
+    """The first difference between two outcomes of a case, or None. With `nan`, NaN equals NaN (for diagnosis)."""
+    if got.fault or expected.fault:
+        return _faults(expected, got, index)
+    if set(got.changed) != set(expected.changed):
+        names = " and ".join(sorted(set(got.changed) - set(expected.changed))) or "nothing"
+        message = f"{names} was changed in place; make a new tensor instead (x = x - y, not x -= y)"
+        return Difference("unchanged", message, index)
+    if isinstance(case, Steps):
+        return _paths(expected.value, got.value, index, nan)
+    return _values(expected.value, got.value, "", index, nan)
+
+
+def _faults(expected: Outcome, got: Outcome, index: int) -> Difference | None:
+    fault = got.fault
+    if fault is None:  # only when a slip is compared: the slip fails where the learner's does not
+        return Difference("runs", "it runs", index)
+    if expected.fault and (fault.check, fault.step) == (expected.fault.check, expected.fault.step):
+        same_words = fault.message.split("at step")[-1] == expected.fault.message.split("at step")[-1]
+        if fault.check not in ("runs", "time", "memory", "attempted") and same_words:
+            return None
+    return Difference(fault.check, fault.message, index, fault.step, line=fault.line, text=fault.text)
+
+
+def _paths(expected: Any, got: Any, index: int, nan: bool) -> Difference | None:
+    """The first step and element whose displacement from the start differs; then the state."""
+    want, have = (_subtract(x["path"], x["path"][0]) for x in (expected, got))
+    place = _first(want, have, expected["path"], nan)
+    if place is not None:
+        step, element = place[0], tuple(place[1:])
+        yours, wanted = have[place].item(), want[place].item()
+        moved = [(x[place] - x[(step - 1, *element)]).item() for x in (have, want)]
+        check = "value" if _isfinite(have[place]) or nan else "finite"
+        words = f"at step {step}, element {list(element)}: param moved by {yours:.6g}, expected {wanted:.6g}"
+        return Difference(check, words, index, step, element, yours, wanted, _ratio(*moved))
+    for name, wanted in expected["state"].items():
+        if difference := _values(wanted, got["state"][name], f"state.{name}", index, nan):
+            return difference
+    return None
+
+
+def _values(expected: Any, got: Any, where: str, index: int, nan: bool) -> Difference | None:
+    """The first difference between two plain values; a 0-d tensor may stand where a number is wanted."""
+    at = f"{where}: " if where else ""
+
+    def differs(check: str, message: str, **more: Any) -> Difference:
+        return Difference(check, f"{at}{message}", index, **more)
+
+    if (
+        isinstance(expected, int | float)
+        and not isinstance(expected, bool)
+        and isinstance(got, Tensor)
+        and got.dim() == 0
+    ):
+        got = got.item()
+    if isinstance(expected, Tensor):
+        if isinstance(got, Huge):
+            return differs("shape", f"the result has shape {got.shape}, wanted {tuple(expected.shape)}")
+        if not isinstance(got, Tensor):
+            return differs("type", f"it is {describe(got)}, wanted a tensor of shape {tuple(expected.shape)}")
+        return _tensors(expected, got, differs, nan)
+    if isinstance(expected, dict | list | tuple):
+        if not isinstance(got, dict | list | tuple) or isinstance(got, dict) != isinstance(expected, dict):
+            return differs("type", f"it returned {describe(got)}, wanted {describe(expected)}")
+        if len(got) != len(expected) or (isinstance(got, dict) and set(got) != set(expected)):
+            return differs("structure", f"it has {len(got)} parts, wanted {len(expected)}")
+        keys = list(expected) if isinstance(expected, dict) else range(len(expected))
+        named = [(f"{where}.{k}" if where else str(k)) if isinstance(k, str) else f"{where}[{k}]" for k in keys]
+        hidden = [name.removeprefix("result.").removeprefix("result") for name in named]
+        found = [_values(expected[k], got[k], w, index, nan) for k, w in zip(keys, hidden, strict=True)]
+        return min((d for d in found if d), key=lambda d: ORDER.index(d.check), default=None)
+    if isinstance(expected, bool | str) or expected is None:
+        if type(got) is not type(expected):
+            return differs("type", f"it is {describe(got)}, wanted {expected!r}")
+        return None if got == expected else differs("value", f"it is {got!r}, wanted {expected!r}")
+    if isinstance(got, bool) or not isinstance(got, int | float):
+        return differs("type", f"it returned {describe(got)}, wanted a number")
+    want, have = torch.tensor(expected, dtype=torch.float64), torch.tensor(got, dtype=torch.float64)
+    return _tensors(want, have, differs, nan)
+
+
+def _tensors(expected: Tensor, got: Tensor, differs: Any, nan: bool) -> Difference | None:
+    if got.shape != expected.shape:
+        return differs("shape", f"it has shape {tuple(got.shape)}, wanted {tuple(expected.shape)}")
+    if got.dtype != expected.dtype:
+        return differs("dtype", f"it has dtype {got.dtype}, wanted {expected.dtype}")
+    if got.device != expected.device:
+        return differs("dtype", f"it is on {got.device}, wanted {expected.device}")
+    place = _first(expected, got, expected, nan)
+    if place is None:
+        return None
+    yours, wanted = got[place].item(), expected[place].item()
+    check = "value" if nan or _isfinite(got[place]) else "finite"
+    element = f"element {list(place)}: " if place else ""
+    words = f"{element}yours {yours:.6g}, expected {wanted:.6g}"
+    return differs(check, words, element=place, yours=yours, expected=wanted, ratio=_ratio(yours, wanted))
+
+
+def _first(expected: Tensor, got: Tensor, scale: Tensor, nan: bool) -> tuple[int, ...] | None:
+    """The index of the first number that differs by more than the tolerance of its dtype."""
+    if not expected.numel():
+        return None
+    rtol, atol = TOLERANCE.get(expected.dtype, (0.0, 0.0))
+    want, have = (x.to("cpu", torch.float64) for x in (expected, got))
+    sizes = scale.to("cpu", torch.float64)
+    sizes = _abs(sizes[_isfinite(sizes)])
+    largest = _maximum(sizes).item() if sizes.numel() else 0.0
+    near = _abs(_subtract(want, have)) <= rtol * _abs(want) + atol * largest
+    near |= want == have  # equal infinities
+    if nan:
+        near |= want.isnan() & have.isnan()
+    if near.all():
+        return None
+    return tuple(_nonzero(~near)[0].tolist())
+
+
+def _ratio(yours: float, expected: float) -> float | None:
+    return yours / expected if expected not in (0.0, -0.0) and abs(expected) < float("inf") else None

@@ -1,0 +1,139 @@
+"""What a verdict shows beside its words: what was checked, the call, the picture, the numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from coursekit.exercise import settings
+from coursekit.judging.compare import Difference
+from coursekit.judging.verdict import Check, Picture
+from coursekit.probe.cases import Call, Draws, Outcome, Steps
+from coursekit.probe.values import Quadratic
+
+if TYPE_CHECKING:
+    from coursekit.judging.judge import Prepared
+
+# What is looked at, in order, as a learner reads it; each covers these checks of `compare.ORDER`.
+LOOKED_AT = (
+    ("it runs", ("attempted", "runs", "time", "memory")),
+    ("it returns what was asked for", ("type", "structure")),
+    ("shape and dtype are kept", ("shape", "dtype")),
+    ("its inputs are left as they were", ("unchanged",)),
+    ("every number is finite", ("finite",)),
+)
+
+
+def checks(prepared: Prepared, found: list[Difference]) -> tuple[Check, ...]:
+    """What was looked at, with the first failure in numbers; what comes after it was not looked at."""
+    rows, failed = [], False
+    for name, kinds in LOOKED_AT:
+        first = next((d for d in found if d.check in kinds), None)
+        detail = _where(prepared, first) if first and not failed else ""
+        rows.append(Check(name, None if failed else first is None, detail))
+        failed = failed or first is not None
+    values = [d for d in found if d.check == "value"]
+    for law in prepared.laws:
+        broken = next((d for d in values if d.law == law.id), None)
+        rows.append(Check(law.name, None if failed else broken is None, broken.message if broken else ""))
+    if prepared.by_value:
+        own = [d for d in values if not d.law]
+        rows.append(
+            Check(
+                _agrees(prepared), None if failed else not own, _where(prepared, own[0]) if own and not failed else ""
+            )
+        )
+    return tuple(rows)
+
+
+def _agrees(prepared: Prepared) -> str:
+    judged = [case for case in prepared.cases if getattr(case, "judged", True)]
+    steps = sum(case.steps for case in judged if isinstance(case, Steps))
+    return f"its numbers agree ({f'{steps} steps in ' if steps else ''}{len(judged)} cases)"
+
+
+def _where(prepared: Prepared, d: Difference) -> str:
+    label = getattr(prepared.cases[d.case], "label", "")
+    ratio = f" (ratio {d.ratio:.4g})" if d.ratio is not None and d.check == "value" else ""
+    return f"{label + ': ' if label else ''}{d.message}{ratio}"
+
+
+def praise(prepared: Prepared) -> str:
+    """What a right answer is told: what was compared, not praise without content."""
+    judged = [case for case in prepared.cases if getattr(case, "judged", True)]
+    steps = sum(case.steps for case in judged if isinstance(case, Steps))
+    if steps:
+        return f"The same path as the reference over {steps} steps in {len(judged)} cases, and the same state."
+    if prepared.by_value:
+        return f"The reference's numbers in all {len(judged)} cases."
+    return f"Every law holds in all {len(judged)} cases."
+
+
+def facts(prepared: Prepared, found: list[Difference]) -> dict[str, Any]:
+    """The numbers that a message may use, of the first difference in value."""
+    d = next((d for d in found if d.check in ("value", "finite")), found[0])
+    words = {"call": getattr(prepared.cases[d.case], "label", ""), "step": d.step, "element": d.element}
+    numbers = {"yours": d.yours, "expected": d.expected, "ratio": d.ratio}
+    return words | {name: float("nan") if x is None else x for name, x in numbers.items()}
+
+
+def plain_words(prepared: Prepared, d: Difference) -> str:
+    """What is said when the mistake has no known name: where it first differs, and nothing more."""
+    label = getattr(prepared.cases[d.case], "label", "")
+    return f"{label + ': ' if label else ''}{d.message}."
+
+
+def call(prepared: Prepared, d: Difference) -> str:
+    """Python that shows the difference, for the first case that has it."""
+    case, name = prepared.cases[d.case], prepared.exercise.name
+    if isinstance(case, Steps):
+        return _steps_call(name, case, d)
+    if isinstance(case, Call | Draws):
+        generator = ["generator"] if isinstance(case, Draws) else []
+        words = [_literal(x) for x in case.args] + generator + [f"{k}={_literal(v)}" for k, v in case.kwargs.items()]
+        return f"{name}({', '.join(words)})"
+    return ""
+
+
+def _steps_call(name: str, case: Steps, d: Difference) -> str:
+    """One element of the case, from its start to the step that differs: a rule sees each element alone."""
+    element = d.element or (0,) * case.param.dim()
+    start, last = case.param[element].item(), d.step or 1
+    fields = [str(x) if k == "t" else f"tensor({x[element].item():.6g})" for k, x in case.state.items()]
+    state = f"{case.state_name}({', '.join(fields)})"
+    if isinstance(case.grads, Quadratic):
+        scale, center = (x.expand_as(case.param)[element].item() for x in (case.grads.scale, case.grads.center))
+        second = f"lambda x: {scale:.6g} * (x - {center:.6g})"
+    elif last == 1:
+        second = f"tensor({case.grads[0][element].item():.6g})"
+    else:
+        grads = ", ".join(f"{g[element].item():.6g}" for g in case.grads[:last])
+        return (
+            f"param, state = tensor({start:.6g}), {state}\nfor grad in ({grads}):\n"
+            f"    param, state = {name}(param, tensor(grad), state, {settings(case.hyper)})"
+        )
+    return f"{name}(tensor({start:.6g}), {second}, {state}, {settings(case.hyper)})"
+
+
+def _literal(x: Any) -> str:
+    if isinstance(x, Tensor):
+        numbers = torch.round(x.double(), decimals=4).tolist() if x.is_floating_point() else x.tolist()
+        return f"tensor({numbers})" if x.numel() <= 12 else f"<tensor of shape {tuple(x.shape)}>"
+    if isinstance(x, tuple | list):
+        return f"[{', '.join(map(_literal, x))}]"
+    return repr(x)
+
+
+def picture(prepared: Prepared, outcomes: list[Outcome], first: Difference) -> Picture | None:
+    """Where the learner's path leaves the reference's, on the case that is there for the picture."""
+    for i, case in enumerate(prepared.cases):
+        have, want = outcomes[i], prepared.expected[i]
+        if not isinstance(case, Steps) or case.judged or have.fault or want.fault:
+            continue
+        yours, reference = have.value["path"].flatten(), want.value["path"].flatten()
+        apart = torch.nonzero(~torch.isclose(yours, reference, rtol=1e-6, atol=1e-9)).flatten()
+        if apart.numel():
+            return Picture(tuple(reference.tolist()), tuple(yours.tolist()), int(apart[0]), case.label)
+    return None

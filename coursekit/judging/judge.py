@@ -1,0 +1,148 @@
+"""From what an answer gave on the cases to the verdict on it. Practice and grading both come through here."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from coursekit.bank import index
+from coursekit.exercise import Convention, Exercise, Law, Stochastic, Structure
+from coursekit.judging import evidence
+from coursekit.judging.compare import Difference, differences
+from coursekit.judging.diagnosis import Catalogue, Named
+from coursekit.judging.source import signature
+from coursekit.judging.verdict import Verdict
+from coursekit.probe.cases import Case, Outcome
+from coursekit.probe.running import run_case, state_names
+
+FAULTS = {"attempted": "not_attempted", "runs": "error", "time": "timeout", "memory": "memory", "crashed": "crashed"}
+
+
+class Prepared:
+    """One exercise on one seed: its cases, what the reference gives on them, and the known mistakes."""
+
+    def __init__(self, exercise: Exercise, seed: int):
+        self.exercise, self.seed = exercise, seed
+        generator = torch.Generator().manual_seed(seed)
+        devices = [torch.device("cpu")] + [torch.device("cuda")] * torch.cuda.is_available()
+        self.cases: list[Case] = []
+        for device in devices:
+            self.cases += exercise.probe.cases(exercise.answer, generator, device)
+        self.states = index.state_types()
+        names = state_names(self.states)
+        self.expected = [run_case(exercise.answer, case, names) for case in self.cases]
+        self.catalogue = Catalogue(exercise, self.cases, self.states)
+
+    @property
+    def laws(self) -> tuple[Law, ...]:
+        return getattr(self.exercise.probe, "laws", ())
+
+    @property
+    def by_value(self) -> bool:
+        """Whether the reference's own numbers are wanted, or only the laws."""
+        probe = self.exercise.probe
+        return not isinstance(probe, Structure | Stochastic)
+
+
+@functools.lru_cache(maxsize=256)
+def _prepared(name: str, seed: int) -> Prepared:
+    return Prepared(index.exercise(name), seed)
+
+
+def prepare(exercise: Exercise | str, seed: int = 0) -> Prepared:
+    """The cases of an exercise for a seed, with the reference's outcomes; kept for the next call."""
+    if isinstance(exercise, str):
+        return _prepared(exercise, seed)
+    known = index.find(exercise.name) is exercise
+    return _prepared(exercise.name, seed) if known else Prepared(exercise, seed)
+
+
+def judge(prepared: Prepared, outcomes: list[Outcome], used: frozenset[str] | set[str] = frozenset()) -> Verdict:
+    """The verdict on an answer that gave these outcomes and uses these library names."""
+    exercise = prepared.exercise
+    blank = Verdict(exercise.name, "passed", exercise.points, exercise.points, hints=exercise.hints)
+    unattempted = outcomes[0].fault is not None and outcomes[0].fault.check == "attempted"
+    if (named := _refused(exercise, set(used))) and not unattempted:
+        words = f"{exercise.name} is to be written by hand here, and yours calls {named}."
+        return replace(blank, status="refused", points=0, message=words, diagnosis="delegated", title="delegated")
+    found = _differences(prepared, outcomes)
+    checks = evidence.checks(prepared, found)
+    if not found:
+        return replace(blank, message=evidence.praise(prepared), checks=checks)
+    return _failed(prepared, outcomes, replace(blank, points=0, checks=checks), found)
+
+
+def _differences(prepared: Prepared, outcomes: list[Outcome]) -> list[Difference]:
+    if prepared.by_value:
+        found = differences(prepared.cases, prepared.expected, outcomes)
+    else:
+        found = []
+        for i, outcome in enumerate(outcomes):
+            if fault := outcome.fault:
+                found.append(Difference(fault.check, fault.message, i, line=fault.line, text=fault.text))
+            elif outcome.changed:
+                found.append(Difference("unchanged", f"{' and '.join(outcome.changed)} was changed in place", i))
+    if any(d.check in FAULTS for d in found):
+        return found
+    return found + [d for law in prepared.laws if (d := _broken(law, prepared, outcomes))]
+
+
+def _broken(law: Law, prepared: Prepared, outcomes: list[Outcome]) -> Difference | None:
+    """The first case in which a law does not hold; a law that cannot even be asked counts as broken there."""
+    for i, (case, outcome) in enumerate(zip(prepared.cases, outcomes, strict=True)):
+        try:
+            words = law.broken(outcome.value, case)
+        except Exception as error:
+            words = f"{law.name}: the result cannot be read this way ({type(error).__name__}: {error})"
+        if words:
+            return Difference("value", words, i, law=law.id)
+    return None
+
+
+def _failed(prepared: Prepared, outcomes: list[Outcome], verdict: Verdict, found: list[Difference]) -> Verdict:
+    first, exercise = found[0], prepared.exercise
+    status = FAULTS.get(first.check, "wrong")
+    verdict = replace(verdict, status=status, line=first.line, text=first.text)
+    if status != "wrong":
+        return replace(verdict, message=_fault_words(exercise, first))
+    verdict = replace(
+        verdict,
+        call=evidence.call(prepared, first),
+        picture=evidence.picture(prepared, outcomes, first),
+    )
+    if named := prepared.catalogue.find(outcomes):
+        return _with_name(verdict, exercise, named, evidence.facts(prepared, found))
+    title = next((law.name for law in prepared.laws if law.id == first.law), "")
+    return replace(verdict, message=evidence.plain_words(prepared, first), diagnosis=first.law or None, title=title)
+
+
+def _with_name(verdict: Verdict, exercise: Exercise, named: Named, facts: dict[str, Any]) -> Verdict:
+    """The words of what was found; a convention alone earns its share of the points."""
+    words = " And: ".join(part.message.format_map(facts) for part in named.parts)
+    verdict = replace(verdict, message=words, diagnosis=named.id, title=named.title)
+    only = named.parts[0]
+    if len(named.parts) == 1 and isinstance(only, Convention):
+        return replace(verdict, status="convention", points=round(only.credit * exercise.points, 2))
+    hint = next((part.hint for part in named.parts if not isinstance(part, Convention)), 1)
+    return replace(verdict, hint=hint)
+
+
+def _fault_words(exercise: Exercise, first: Difference) -> str:
+    where = f" (your line {first.line}: `{first.text}`)" if first.line else ""
+    if first.check == "attempted":
+        return f"{exercise.name} is not written yet."
+    if first.check == "runs" and not first.line and first.message.startswith("TypeError"):
+        return f"It could not be called as {signature(exercise.answer)}: {first.message}."
+    return f"{first.message}{where}."
+
+
+def _refused(exercise: Exercise, used: set[str]) -> str:
+    """Which forbidden thing an answer uses, in words, or nothing."""
+    if "coursekit.reference" in used:
+        return "the course's own answer"
+    if "optim" in used:
+        return "torch.optim"
+    return next((f"`{name}`" for name in sorted(exercise.refuse & used)), "")
