@@ -29,6 +29,7 @@ lab: .venv/lab.stamp ## JupyterLab on the first notebook (PORT=8899 BROWSER=no: 
 		$(if $(PORT),--port=$(PORT) --ServerApp.port_retries=0) $(if $(filter no,$(BROWSER)),--no-browser)
 
 setup: .venv/dev.stamp ## the environment in .venv, with the tools of authors and instructors
+	@echo "== ready: make lab, make test"
 
 test: lint types unit drift notebooks solutions ## everything below, one after the other
 	@echo "== all steps passed"
