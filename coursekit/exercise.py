@@ -12,6 +12,7 @@ from torch import Tensor
 
 from coursekit.probe.cases import Call, Case, Draws, Steps
 from coursekit.probe.values import Quadratic
+from coursekit.reference.rule import hyperparameters
 
 # An edit of the answer's source (old text, new text), where the old stands exactly once; several; or a whole function.
 Change = tuple[str, str] | list[tuple[str, str]] | Callable[..., Any]
@@ -108,6 +109,9 @@ class Trajectory:
 
     hyper: tuple[dict[str, float], ...]
     steps: int = 20
+    picture: dict[str, float] = field(
+        default_factory=lambda: {"lr": 0.3}
+    )  # in place of defaults, in the card's picture
 
     def cases(self, answer: Any, generator: torch.Generator, device: torch.device) -> list[Case]:
         def case(shape: tuple[int, ...], steps: int, hyper: dict[str, float], t: int = 0, dtype=torch.float64) -> Case:
@@ -123,7 +127,7 @@ class Trajectory:
             case((2, 3), 5, second, t=9),
             case((4,), 3, first, dtype=torch.float32),
             case((), 3, second),
-            self._picture(answer, first),
+            self._picture(answer),
         ]
 
     def _steps(self, answer: Any, device: torch.device, param: Tensor, grads: Any, steps: int, hyper, state) -> Steps:
@@ -163,9 +167,9 @@ class Trajectory:
         later = 0.1 + torch.rand(shape, generator=generator, dtype=torch.float64)
         return (later if t else torch.zeros_like(later)).to(dtype)
 
-    def _picture(self, answer: Any, hyper: dict[str, float]) -> Case:
+    def _picture(self, answer: Any) -> Case:
         """One coordinate going down a parabola from 5, for the picture only; never judged."""
-        one = torch.ones(1, dtype=torch.float64)
+        one, hyper = torch.ones(1, dtype=torch.float64), hyperparameters(answer) | self.picture
         state = {name: 0 if name == "t" else 0 * one for name in answer.State._fields}
         case = self._steps(answer, torch.device("cpu"), 5 * one, Quadratic(0.3 * one, 0 * one), 40, hyper, state)
         return replace(case, judged=False, label=f"{case.label} on 0.15 x², from 5")

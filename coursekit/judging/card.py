@@ -90,7 +90,7 @@ def _picture_words(p: Picture) -> str:
 
 def _picture(picture: Picture, name: str) -> str:
     """Both paths against the step: the reference solid and wide, the learner's dashed, the first difference ringed."""
-    width, height, left, right, top, bottom = 640, 210, 52, 118, 12, 28
+    width, height, left, right, top, bottom = 640, 216, 52, 132, 12, 34
     ref, yours = picture.reference, picture.yours
     inside = [x for x in (*ref, *yours) if abs(x) < 1e6]
     low, high = min(inside), max(inside)
@@ -112,7 +112,7 @@ def _picture(picture: Picture, name: str) -> str:
     labels = _end_labels(at(len(ref) - 1, ref[-1])[1], at(len(ref) - 1, yours[-1])[1], width - right + 8)
     grid = "".join(_gridline(v, at(0, v)[1], left, width - right) for v in (low, (low + high) / 2, high))
     ticks = "".join(
-        f'<text x="{at(s, low)[0]:.1f}" y="{height - 10}" text-anchor="middle">{s}</text>'
+        f'<text x="{at(s, low)[0]:.1f}" y="{height - 18}" text-anchor="middle">{s}</text>'
         for s in range(0, len(ref), max(1, (len(ref) - 1) // 4))
     )
     words = escape(_picture_words(picture))
@@ -125,7 +125,7 @@ def _picture(picture: Picture, name: str) -> str:
         f'<circle cx="{fx:.1f}" cy="{fy:.1f}" r="6" fill="none" style="stroke:var(--bad);stroke-width:2"/>'
         f'<text x="{fx + 10:.1f}" y="{max(fy - 6, top + 6):.1f}" style="fill:var(--bad);font-weight:600">'
         f"first difference: step {first}</text>{labels}"
-        f'<text x="{(left + width - right) / 2}" y="{height}" text-anchor="middle" style="font-size:11px">step</text></svg>'
+        f'<text x="{(left + width - right) / 2}" y="{height - 3}" text-anchor="middle">step</text></svg>'
         f"<figcaption>{words}</figcaption></figure>"
     )
 

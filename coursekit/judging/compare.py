@@ -56,7 +56,7 @@ def compare(case: Case, expected: Outcome, got: Outcome, index: int = 0, *, nan:
         return Difference("unchanged", message, index)
     if isinstance(case, Steps):
         return _paths(expected.value, got.value, index, nan)
-    return _values(expected.value, got.value, "", index, nan)
+    return values(expected.value, got.value, "", index, nan)
 
 
 def _faults(expected: Outcome, got: Outcome, index: int) -> Difference | None:
@@ -82,12 +82,12 @@ def _paths(expected: Any, got: Any, index: int, nan: bool) -> Difference | None:
         words = f"at step {step}, element {list(element)}: param moved by {yours:.6g}, expected {wanted:.6g}"
         return Difference(check, words, index, step, element, yours, wanted, _ratio(*moved))
     for name, wanted in expected["state"].items():
-        if difference := _values(wanted, got["state"][name], f"state.{name}", index, nan):
+        if difference := values(wanted, got["state"][name], f"state.{name}", index, nan):
             return difference
     return None
 
 
-def _values(expected: Any, got: Any, where: str, index: int, nan: bool) -> Difference | None:
+def values(expected: Any, got: Any, where: str, index: int, nan: bool) -> Difference | None:
     """The first difference between two plain values; a 0-d tensor may stand where a number is wanted."""
     at = f"{where}: " if where else ""
 
@@ -115,7 +115,7 @@ def _values(expected: Any, got: Any, where: str, index: int, nan: bool) -> Diffe
         keys = list(expected) if isinstance(expected, dict) else range(len(expected))
         named = [(f"{where}.{k}" if where else str(k)) if isinstance(k, str) else f"{where}[{k}]" for k in keys]
         hidden = [name.removeprefix("result.").removeprefix("result") for name in named]
-        found = [_values(expected[k], got[k], w, index, nan) for k, w in zip(keys, hidden, strict=True)]
+        found = [values(expected[k], got[k], w, index, nan) for k, w in zip(keys, hidden, strict=True)]
         return min((d for d in found if d), key=lambda d: ORDER.index(d.check), default=None)
     if isinstance(expected, bool | str) or expected is None:
         if type(got) is not type(expected):

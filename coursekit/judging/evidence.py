@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from coursekit.exercise import settings
-from coursekit.judging.compare import Difference
+from coursekit.judging.compare import Difference, values
 from coursekit.judging.verdict import Check, Picture
 from coursekit.probe.cases import Call, Draws, Outcome, Steps
 from coursekit.probe.values import Quadratic
@@ -26,7 +26,7 @@ LOOKED_AT = (
 )
 
 
-def checks(prepared: Prepared, found: list[Difference]) -> tuple[Check, ...]:
+def checks(prepared: Prepared, outcomes: list[Outcome], found: list[Difference]) -> tuple[Check, ...]:
     """What was looked at, with the first failure in numbers; what comes after it was not looked at."""
     rows, failed = [], False
     for name, kinds in LOOKED_AT:
@@ -34,24 +34,39 @@ def checks(prepared: Prepared, found: list[Difference]) -> tuple[Check, ...]:
         detail = _where(prepared, first) if first and not failed else ""
         rows.append(Check(name, None if failed else first is None, detail))
         failed = failed or first is not None
-    values = [d for d in found if d.check == "value"]
+    apart = [] if failed else [d for d in found if d.check == "value"]
     for law in prepared.laws:
-        broken = next((d for d in values if d.law == law.id), None)
+        broken = next((d for d in apart if d.law == law.id), None)
         rows.append(Check(law.name, None if failed else broken is None, broken.message if broken else ""))
     if prepared.by_value:
-        own = [d for d in values if not d.law]
-        rows.append(
-            Check(
-                _agrees(prepared), None if failed else not own, _where(prepared, own[0]) if own and not failed else ""
-            )
-        )
+        rows += _value_checks(prepared, outcomes, [d for d in apart if not d.law], failed)
     return tuple(rows)
+
+
+def _value_checks(prepared: Prepared, outcomes: list[Outcome], apart: list[Difference], failed: bool) -> list[Check]:
+    fields = getattr(getattr(prepared.exercise.answer, "State", None), "_fields", ())
+    detail = _where(prepared, apart[0]) if apart else ""
+    last = Check(_agrees(prepared), None if failed else not apart, detail)
+    if failed or not fields:
+        return [last]
+    return [Check(f"the new state ({', '.join(fields)}) agrees", _states_agree(prepared, outcomes)), last]
 
 
 def _agrees(prepared: Prepared) -> str:
     judged = [case for case in prepared.cases if getattr(case, "judged", True)]
     steps = sum(case.steps for case in judged if isinstance(case, Steps))
-    return f"its numbers agree ({f'{steps} steps in ' if steps else ''}{len(judged)} cases)"
+    what = "its path agrees" if steps else "its numbers agree"
+    return f"{what} ({f'{steps} steps in ' if steps else ''}{len(judged)} cases)"
+
+
+def _states_agree(prepared: Prepared, outcomes: list[Outcome]) -> bool:
+    """Whether the learner's last states are the reference's, wherever their path may be: it tells where to look."""
+    pairs = zip(prepared.cases, prepared.expected, outcomes, strict=True)
+    return all(
+        values(want.value["state"], have.value["state"], "state", 0, False) is None
+        for case, want, have in pairs
+        if isinstance(case, Steps) and case.judged
+    )
 
 
 def _where(prepared: Prepared, d: Difference) -> str:
@@ -100,21 +115,27 @@ def call(prepared: Prepared, d: Difference) -> str:
 def _steps_call(name: str, case: Steps, d: Difference) -> str:
     """One element of the case, from its start to the step that differs: a rule sees each element alone."""
     element = d.element or (0,) * case.param.dim()
-    start, last = case.param[element].item(), d.step or 1
-    fields = [str(x) if k == "t" else f"tensor({x[element].item():.6g})" for k, x in case.state.items()]
+    start, last = _number(case.param[element]), d.step or 1
+    fields = [str(x) if k == "t" else f"tensor({_number(x[element])})" for k, x in case.state.items()]
     state = f"{case.state_name}({', '.join(fields)})"
     if isinstance(case.grads, Quadratic):
         scale, center = (x.expand_as(case.param)[element].item() for x in (case.grads.scale, case.grads.center))
         second = f"lambda x: {scale:.6g} * (x - {center:.6g})"
     elif last == 1:
-        second = f"tensor({case.grads[0][element].item():.6g})"
+        second = f"tensor({_number(case.grads[0][element])})"
     else:
-        grads = ", ".join(f"{g[element].item():.6g}" for g in case.grads[:last])
+        grads = ", ".join(_number(g[element]) for g in case.grads[:last])
         return (
-            f"param, state = tensor({start:.6g}), {state}\nfor grad in ({grads}):\n"
+            f"param, state = tensor({start}), {state}\nfor grad in ({grads}):\n"
             f"    param, state = {name}(param, tensor(grad), state, {settings(case.hyper)})"
         )
-    return f"{name}(tensor({start:.6g}), {second}, {state}, {settings(case.hyper)})"
+    return f"{name}(tensor({start}), {second}, {state}, {settings(case.hyper)})"
+
+
+def _number(x: Tensor) -> str:
+    """A number as Python reads it as a float: `0.` and not `0`, which would make a tensor of integers."""
+    words = f"{x.item():.6g}"
+    return words if set(words) & set(".en") else f"{words}."
 
 
 def _literal(x: Any) -> str:

@@ -69,7 +69,7 @@ def judge(prepared: Prepared, outcomes: list[Outcome], used: frozenset[str] | se
         words = f"{exercise.name} is to be written by hand here, and yours calls {named}."
         return replace(blank, status="refused", points=0, message=words, diagnosis="delegated", title="delegated")
     found = _differences(prepared, outcomes)
-    checks = evidence.checks(prepared, found)
+    checks = evidence.checks(prepared, outcomes, found)
     if not found:
         return replace(blank, message=evidence.praise(prepared), checks=checks)
     return _failed(prepared, outcomes, replace(blank, points=0, checks=checks), found)

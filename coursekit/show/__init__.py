@@ -6,14 +6,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from coursekit.show.formula import formula
     from coursekit.show.movable.margins import margins
     from coursekit.show.movable.playground import playground
     from coursekit.show.plots import digits_grid, heatmap, lines, loss_curves, trajectories
 
-__all__ = ["digits_grid", "heatmap", "lines", "loss_curves", "margins", "playground", "trajectories"]
+__all__ = ["digits_grid", "formula", "heatmap", "lines", "loss_curves", "margins", "playground", "trajectories"]
 
 _MODULE = dict.fromkeys(("digits_grid", "heatmap", "lines", "loss_curves", "trajectories"), "plots")
-_MODULE |= {"margins": "movable.margins", "playground": "movable.playground"}
+_MODULE |= {"formula": "formula", "margins": "movable.margins", "playground": "movable.playground"}
 
 
 def __getattr__(name: str) -> Any:
