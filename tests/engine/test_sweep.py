@@ -57,6 +57,16 @@ def test_blocks_change_no_bit(surface, dtype):
         assert torch.equal(parts.paths, whole.paths) and torch.equal(parts.losses, whole.losses)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_power_of_a_hyperparameter_is_the_same_wherever_a_block_ends(dtype):
+    start = torch.tensor([1.0, 2.0], dtype=dtype)
+    whole, parts = (
+        sweep(RULES["adam"], SURFACES["bowl"], start, steps=12, block=block, beta1=torch.linspace(0.1, 0.99, 1001))
+        for block in (None, 27)
+    )
+    assert torch.equal(parts.paths, whole.paths)
+
+
 @pytest.mark.parametrize("block", [1, 2, 3, 5, 6, 7, 11, 12, 100])
 def test_any_block_takes_every_cell_of_three_axes(block):
     grids = {"lr": [0.1, 0.2], "beta1": [0.5, 0.6, 0.7], "beta2": [0.9, 0.99]}
