@@ -1,0 +1,387 @@
+// What every movable figure shares: canvases that fit their place and theme, labelled sliders, boxes to tick, a caption.
+// A figure's own script follows this one in the same module and calls movable(build); nothing here loads anything.
+
+const NO_SHORTCUTS = "data-lm-suppress-shortcuts"; // JupyterLab takes the arrow keys from a control without it
+
+// The captions' numbers: the same rules as number() and fixed() of style.py.
+function fixed(value, places = 2) {
+  const text = value.toFixed(places);
+  return /^-[0.]+$/.test(text) ? text.slice(1) : text;
+}
+
+function number(value, digits = 3) {
+  if (Number.isNaN(value)) return "not a number";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size < 1e-3 || size >= 1e5) {
+    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+    return `${Number(mantissa)}e${Number(exponent)}`;
+  }
+  return String(Number(value.toFixed(Math.max(digits - 1 - Math.floor(Math.log10(size)), 0))));
+}
+
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+
+const freshId = () => `ck-${Math.random().toString(36).slice(2)}`;
+
+// The figure around build(ui), which adds its parts and returns { draw, words, update }: `draw` paints, `words` gives
+// the caption, `update` (when there is one) takes in new data.
+function movable(build) {
+  return ({ model, el }) => {
+    const ui = new Figure(model, el);
+    const parts = build(ui);
+    ui.start(parts);
+    return () => ui.stop();
+  };
+}
+
+class Figure {
+  constructor(model, el) {
+    this.model = model;
+    this.data = model.get("data");
+    this.canvases = [];
+    this.live = false; // whether a kernel has answered
+    this.playing = null;
+    this.caption = make("p", { class: "ck-caption", "aria-live": "polite" });
+    this.pictures = make("div", { class: "ck-pictures" });
+    this.controls = make("div", { class: "ck-controls" });
+    this.root = make("figure", { class: "ck-figure" }, this.pictures, this.controls, this.caption);
+    this.root.setAttribute("aria-label", this.data.title);
+    el.append(this.root);
+  }
+
+  start(parts) {
+    this.parts = parts;
+    this.onData = () => {
+      this.data = this.model.get("data");
+      parts.update?.();
+      this.redraw();
+    };
+    this.onMessage = (message) => {
+      this.live = true;
+      parts.message?.(message);
+      this.redraw();
+    };
+    this.model.on("change:data", this.onData);
+    this.model.on("msg:custom", this.onMessage);
+    this.model.send?.({ kind: "hello" }); // only a kernel answers; a saved page keeps what needs one switched off
+    this.refresh = () => this.redraw();
+    this.sizes = new ResizeObserver(this.refresh);
+    this.sizes.observe(this.root);
+    this.themes = new MutationObserver(this.refresh);
+    const attributeFilter = ["class", "data-theme", "data-mode", "data-jp-theme-light"];
+    for (const node of [document.documentElement, document.body]) this.themes.observe(node, { attributeFilter });
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.dark.addEventListener("change", this.refresh);
+    this.redraw();
+  }
+
+  stop() {
+    this.pause();
+    this.sizes.disconnect();
+    this.themes.disconnect();
+    this.dark.removeEventListener("change", this.refresh);
+    this.model.off("change:data", this.onData);
+    this.model.off("msg:custom", this.onMessage);
+  }
+
+  // Draw everything once before the next frame, however many things asked for it.
+  redraw() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = null;
+      const css = getComputedStyle(this.root);
+      const read = (name) => css.getPropertyValue(`--ck-${name}`).trim();
+      this.inks = { page: read("page"), ink: read("ink"), quiet: read("quiet"), grid: read("grid") };
+      for (const canvas of this.canvases) canvas.paint();
+      for (const paint of this.samples ?? []) paint();
+      const words = this.parts.words();
+      if (this.caption.textContent !== words) this.caption.textContent = words;
+    });
+  }
+
+  get narrow() {
+    return this.root.clientWidth < 640;
+  }
+
+  // A canvas as wide as its place: `height(width)` gives its height, `draw(pen, width, height)` paints in CSS pixels.
+  canvas({ label, height, draw }) {
+    const canvas = make("canvas", { role: "img", "aria-label": label });
+    this.pictures.append(canvas);
+    canvas.paint = () => {
+      const width = canvas.clientWidth;
+      if (!width) return; // in a hidden tab
+      const tall = Math.round(height(width));
+      const ratio = window.devicePixelRatio || 1;
+      if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(tall * ratio)) {
+        canvas.width = Math.round(width * ratio);
+        canvas.height = Math.round(tall * ratio);
+        canvas.style.height = `${tall}px`;
+      }
+      const pen = canvas.getContext("2d");
+      pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+      pen.clearRect(0, 0, width, tall);
+      draw(pen, width, tall);
+    };
+    this.canvases.push(canvas);
+    return canvas;
+  }
+
+  // A slider over `values`, of which `text(value)` is shown and read out; `value` is the one that it stands at.
+  slider({ label, values, index, text = number, onInput = () => {} }) {
+    const id = freshId();
+    const input = make("input", { type: "range", id, min: 0, max: values.length - 1, step: 1, [NO_SHORTCUTS]: "true" });
+    const output = make("output", { for: id });
+    const row = make("div", { class: "ck-slider" }, make("label", { for: id }, label), input, output);
+    this.controls.append(row);
+    const slider = {
+      row,
+      get index() {
+        return Number(input.value);
+      },
+      get value() {
+        return values[slider.index];
+      },
+      move: (to) => {
+        input.value = to;
+        const said = text(slider.value);
+        output.textContent = said;
+        input.setAttribute("aria-valuetext", said);
+        this.redraw();
+      },
+    };
+    input.addEventListener("input", () => {
+      slider.move(slider.index);
+      onInput();
+    });
+    slider.move(index);
+    return slider;
+  }
+
+  // Play and pause for a slider: from its first place to its last in `seconds`.
+  player(slider, last, seconds = 4) {
+    const button = make("button", { type: "button", class: "ck-play", [NO_SHORTCUTS]: "true" });
+    const say = () => {
+      button.textContent = this.playing ? "❚❚" : "▶";
+      button.setAttribute("aria-label", this.playing ? "pause" : "play the steps");
+      this.caption.setAttribute("aria-live", this.playing ? "off" : "polite"); // not a new sentence each frame
+    };
+    this.pause = () => {
+      cancelAnimationFrame(this.playing);
+      this.playing = null;
+      say();
+    };
+    button.addEventListener("click", () => {
+      if (this.playing) return this.pause();
+      const from = slider.index >= last ? 0 : slider.index;
+      const began = performance.now();
+      const tick = (now) => {
+        const at = Math.min(from + Math.floor(((now - began) / 1000 / seconds) * last), last);
+        if (at !== slider.index) slider.move(Math.max(at, 0));
+        if (at >= last) return this.pause();
+        this.playing = requestAnimationFrame(tick);
+      };
+      this.playing = requestAnimationFrame(tick);
+      say();
+    });
+    slider.row.append(button);
+    slider.row.classList.add("ck-played");
+    say();
+  }
+
+  pause() {}
+
+  // Boxes to tick, each with a sample of its line; `boxes[i].checked` says whether line i is to be drawn.
+  checks(legend, lines) {
+    const set = make("fieldset", { class: "ck-checks" }, make("legend", {}, legend));
+    this.controls.append(set);
+    this.samples = [];
+    return lines.map((line) => {
+      const box = make("input", { type: "checkbox", [NO_SHORTCUTS]: "true" });
+      box.checked = !line.note;
+      box.disabled = Boolean(line.note);
+      box.addEventListener("change", () => this.redraw());
+      const sample = make("canvas", { width: 88, height: 24, "aria-hidden": "true" });
+      this.samples.push(() => paintSample(sample, line, this.inks));
+      const label = make("label", {}, box, sample, line.name);
+      if (line.note) label.append(make("span", { class: "ck-note" }, "(not drawn)")); // the caption says why
+      set.append(label);
+      return box;
+    });
+  }
+
+  // One of a few values to choose: `value` is the chosen one.
+  choice(legend, values, chosen, text = String) {
+    const set = make("fieldset", { class: "ck-checks" }, make("legend", {}, legend));
+    this.controls.append(set);
+    const name = freshId();
+    const boxes = values.map((value) => {
+      const box = make("input", { type: "radio", name, [NO_SHORTCUTS]: "true" });
+      box.checked = value === chosen;
+      box.addEventListener("change", () => this.redraw());
+      set.append(make("label", {}, box, text(value)));
+      return box;
+    });
+    return {
+      get value() {
+        return values[boxes.findIndex((box) => box.checked)];
+      },
+    };
+  }
+}
+
+function paintSample(sample, line, inks) {
+  const pen = sample.getContext("2d");
+  pen.setTransform(2, 0, 0, 2, 0, 0);
+  pen.clearRect(0, 0, 44, 12);
+  stroke(pen, [[2, 6], [42, 6]], line, { color: line.color || inks.ink });
+}
+
+// One line through points, in the colour and dashes of its series; a casing keeps it apart from any background.
+function stroke(pen, points, line, { color = line.color, width = 2.4, casing = null } = {}) {
+  pen.save();
+  pen.lineJoin = "round";
+  pen.beginPath();
+  points.forEach(([x, y], i) => (i ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+  if (casing) {
+    pen.lineWidth = width + 2.4;
+    pen.strokeStyle = casing;
+    if (line.own) pen.setLineDash(line.dashes.map((d) => d * width)); // its gaps show the line beneath
+    pen.stroke();
+  }
+  pen.setLineDash(line.dashes.map((d) => d * width));
+  pen.lineWidth = width;
+  pen.strokeStyle = color;
+  pen.stroke();
+  pen.restore();
+}
+
+const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
+function ticks({ low, high, log }, count) {
+  if (log) {
+    const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
+    const every = Math.max(1, Math.ceil((last - first + 1) / count));
+    const powers = [];
+    for (let power = first; power <= last; power += every) powers.push(power);
+    return powers.map((power) => [10 ** power, "10" + [...String(power)].map((c) => SUPERSCRIPT[c]).join("")]);
+  }
+  const rough = (high - low) / count;
+  const size = 10 ** Math.floor(Math.log10(rough));
+  const every = size * [1, 2, 5, 10].find((factor) => factor * size >= rough);
+  const found = [];
+  for (let k = Math.ceil(low / every - 1e-9); k * every <= high + 1e-9 * every; k++) found.push(k * every);
+  const places = Math.max(0, -Math.floor(Math.log10(every) + 1e-9));
+  return found.map((value) => [value, fixed(value, places).replace("-", "−")]);
+}
+
+// The box of the axes in a canvas, with room for their labels.
+function inBox(width, height) {
+  return { left: 62, right: width - 16, top: 10, bottom: height - 42 };
+}
+
+// Axes in `box`, for x and y of the form { low, high, label, log }; returns how values become pixels.
+function axes(pen, box, x, y, inks, { grid = true } = {}) {
+  const place = (axis, from, to) => {
+    const squeeze = axis.log ? (v) => Math.log10(Math.max(v, 1e-300)) : (v) => v;
+    const [low, high] = [squeeze(axis.low), squeeze(axis.high)];
+    return (v) => from + ((squeeze(v) - low) / (high - low)) * (to - from);
+  };
+  const to = { x: place(x, box.left, box.right), y: place(y, box.bottom, box.top) };
+  pen.save();
+  pen.font = "12px system-ui, sans-serif";
+  pen.lineWidth = 1;
+  const line = (color, ...ends) => {
+    pen.strokeStyle = color;
+    pen.beginPath();
+    pen.moveTo(ends[0], ends[1]);
+    pen.lineTo(ends[2], ends[3]);
+    pen.stroke();
+  };
+  pen.textAlign = "center";
+  pen.textBaseline = "top";
+  for (const [value, text] of ticks(x, (box.right - box.left) / 70)) {
+    const at = Math.round(to.x(value)) + 0.5;
+    if (grid) line(inks.grid, at, box.top, at, box.bottom);
+    line(inks.quiet, at, box.bottom, at, box.bottom + 4);
+    pen.fillStyle = inks.ink;
+    pen.fillText(text, at, box.bottom + 7);
+  }
+  pen.fillText(x.label, (box.left + box.right) / 2, box.bottom + 23);
+  pen.textAlign = "right";
+  pen.textBaseline = "middle";
+  for (const [value, text] of ticks(y, (box.bottom - box.top) / 45)) {
+    const at = Math.round(to.y(value)) + 0.5;
+    if (grid) line(inks.grid, box.left, at, box.right, at);
+    line(inks.quiet, box.left - 4, at, box.left, at);
+    pen.fillText(text, box.left - 7, at);
+  }
+  pen.translate(box.left - 50, (box.top + box.bottom) / 2);
+  pen.rotate(-Math.PI / 2);
+  pen.textAlign = "center";
+  pen.fillText(y.label, 0, 0);
+  pen.restore();
+  line(inks.quiet, box.left + 0.5, box.top, box.left + 0.5, box.bottom);
+  line(inks.quiet, box.left, box.bottom + 0.5, box.right, box.bottom + 0.5);
+  return to;
+}
+
+// Keep what is drawn from here to pen.restore() inside the axes.
+function clipTo(pen, box) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(box.left, box.top, box.right - box.left, box.bottom - box.top);
+  pen.clip();
+}
+
+// Fill and outline the shape that was begun last.
+function mark(pen, fill, edge, width) {
+  pen.fillStyle = fill;
+  pen.strokeStyle = edge;
+  pen.lineWidth = width;
+  pen.fill();
+  pen.stroke();
+}
+
+// Make a canvas a handle for a point: `at(x, y)` on a press or a drag, `by(dx, dy)` on an arrow key.
+function handle(canvas, { active, at, by }) {
+  let held = false;
+  const move = (event) => {
+    const place = canvas.getBoundingClientRect();
+    at(event.clientX - place.left, event.clientY - place.top);
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!active()) return;
+    held = true;
+    canvas.setPointerCapture(event.pointerId);
+    move(event);
+  });
+  canvas.addEventListener("pointermove", (event) => held && move(event));
+  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (held = false));
+  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  canvas.addEventListener("keydown", (event) => {
+    if (!active() || !(event.key in arrows)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    by(...arrows[event.key]);
+  });
+}
+
+// The 16-bit numbers of a field of the data, which comes as a view of bytes that may start at an odd place.
+function codes(view) {
+  return new Uint16Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+}
+
+// The model of a page without a kernel: the data as they were saved, and nobody who answers.
+function savedModel(data) {
+  for (const [key, value] of Object.entries(data)) {
+    if (value?.base64) data[key] = new DataView(Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)).buffer);
+  }
+  return { get: (key) => ({ data })[key], on() {}, off() {}, send() {} };
+}
