@@ -41,7 +41,7 @@ def differences(cases: list[Case], expected: list[Outcome], got: list[Outcome]) 
     """The difference of every judged case that has one, in the order of `ORDER`, then of the cases."""
     found = []
     for i, (case, want, have) in enumerate(zip(cases, expected, got, strict=True)):
-        if getattr(case, "judged", True) and (difference := compare(case, want, have, i)):
+        if case.judged and (difference := compare(case, want, have, i)):
             found.append(difference)
     return sorted(found, key=lambda d: (ORDER.index(d.check), d.case))
 

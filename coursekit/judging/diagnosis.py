@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import torch
+
 from coursekit.exercise import Convention, Exercise, Slip
 from coursekit.judging.compare import compare
 from coursekit.judging.source import NotApplicable, made
 from coursekit.probe.cases import Case, Outcome, Steps
 from coursekit.probe.running import run_case, state_names
 
-QUICK_STEPS = 4  # of the first case: enough for a fingerprint, and a proof on every case follows
+SEED, STEPS = 20_000_001, 4  # of the diagnosis case: enough to know a mistake by; the proof on every case follows
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,6 @@ class Suspect:
         self.named, self._function, self._cases, self._names = named, function, cases, names
         self._outcomes: dict[int, Outcome] = {}
 
-    @cached_property
-    def quick(self) -> Outcome:
-        case = quick_case(self._cases[0])
-        return quick_outcome(case, run_case(self._function, case, self._names))
-
     def outcome(self, i: int) -> Outcome:
         if i not in self._outcomes:
             self._outcomes[i] = run_case(self._function, self._cases[i], self._names)
@@ -55,7 +52,7 @@ class Catalogue:
 
     def __init__(self, exercise: Exercise, cases: list[Case], states: dict[str, tuple[str, ...]]):
         self._exercise, self._cases, self._names = exercise, cases, state_names(states)
-        self._judged = [i for i, case in enumerate(cases) if getattr(case, "judged", True)]
+        self._judged = [i for i, case in enumerate(cases) if case.judged]
 
     @cached_property
     def singles(self) -> list[Suspect]:
@@ -83,30 +80,24 @@ class Catalogue:
 
     def find(self, outcomes: list[Outcome]) -> Named | None:
         """The first suspect, in order of trust, whose numbers are the learner's on every judged case."""
-        first, cut = quick_case(self._cases[0]), quick_outcome(self._cases[0], outcomes[0])
         for suspect in self._suspects():
-            if compare(first, suspect.quick, cut, nan=True) is None and self._proved(suspect, outcomes):
+            if self._same(suspect, 0, outcomes) and all(self._same(suspect, i, outcomes) for i in self._judged):
                 return suspect.named
         return None
+
+    def _same(self, suspect: Suspect, i: int, outcomes: list[Outcome]) -> bool:
+        return compare(self._cases[i], suspect.outcome(i), outcomes[i], nan=True) is None
 
     def _suspects(self) -> Iterator[Suspect]:
         yield from self.singles
         yield from self.conventions
         yield from self.pairs
 
-    def _proved(self, suspect: Suspect, outcomes: list[Outcome]) -> bool:
-        return all(compare(self._cases[i], suspect.outcome(i), outcomes[i], nan=True) is None for i in self._judged)
 
-
-def quick_case(case: Case) -> Case:
-    """The first few steps of a case: what a fingerprint is taken from."""
-    if isinstance(case, Steps) and case.steps > QUICK_STEPS:
-        return replace(case, steps=QUICK_STEPS)
-    return case
-
-
-def quick_outcome(case: Case, outcome: Outcome) -> Outcome:
-    """The same few steps of an outcome. Its state is that of the last step, so the path alone is compared."""
-    if not isinstance(case, Steps) or outcome.fault:
-        return outcome
-    return replace(outcome, value={"path": outcome.value["path"][: QUICK_STEPS + 1], "state": {}})
+def diagnosis_case(exercise: Exercise) -> Case:
+    """The inputs that mistakes are known by: the probe's first case, cut short, the same for every seed."""
+    generator = torch.Generator().manual_seed(SEED)
+    case = exercise.probe.cases(exercise.answer, generator, torch.device("cpu"))[0]
+    if isinstance(case, Steps):
+        return replace(case, steps=min(STEPS, case.steps), judged=False)
+    return replace(case, judged=False)

@@ -53,7 +53,7 @@ def _value_checks(prepared: Prepared, outcomes: list[Outcome], apart: list[Diffe
 
 
 def _agrees(prepared: Prepared) -> str:
-    judged = [case for case in prepared.cases if getattr(case, "judged", True)]
+    judged = [case for case in prepared.cases if case.judged]
     steps = sum(case.steps for case in judged if isinstance(case, Steps))
     what = "its path agrees" if steps else "its numbers agree"
     return f"{what} ({f'{steps} steps in ' if steps else ''}{len(judged)} cases)"
@@ -70,14 +70,14 @@ def _states_agree(prepared: Prepared, outcomes: list[Outcome]) -> bool:
 
 
 def _where(prepared: Prepared, d: Difference) -> str:
-    label = getattr(prepared.cases[d.case], "label", "")
+    label = prepared.cases[d.case].label
     ratio = f" (ratio {d.ratio:.4g})" if d.ratio is not None and d.check == "value" else ""
     return f"{label + ': ' if label else ''}{d.message}{ratio}"
 
 
 def praise(prepared: Prepared) -> str:
     """What a right answer is told: what was compared, not praise without content."""
-    judged = [case for case in prepared.cases if getattr(case, "judged", True)]
+    judged = [case for case in prepared.cases if case.judged]
     steps = sum(case.steps for case in judged if isinstance(case, Steps))
     if steps:
         return f"The same path as the reference over {steps} steps in {len(judged)} cases, and the same state."
@@ -89,14 +89,14 @@ def praise(prepared: Prepared) -> str:
 def facts(prepared: Prepared, found: list[Difference]) -> dict[str, Any]:
     """The numbers that a message may use, of the first difference in value."""
     d = next((d for d in found if d.check in ("value", "finite")), found[0])
-    words = {"call": getattr(prepared.cases[d.case], "label", ""), "step": d.step, "element": d.element}
+    words = {"call": prepared.cases[d.case].label, "step": d.step, "element": d.element}
     numbers = {"yours": d.yours, "expected": d.expected, "ratio": d.ratio}
     return words | {name: float("nan") if x is None else x for name, x in numbers.items()}
 
 
 def plain_words(prepared: Prepared, d: Difference) -> str:
     """What is said when the mistake has no known name: where it first differs, and nothing more."""
-    label = getattr(prepared.cases[d.case], "label", "")
+    label = prepared.cases[d.case].label
     return f"{label + ': ' if label else ''}{d.message}."
 
 
@@ -151,7 +151,7 @@ def picture(prepared: Prepared, outcomes: list[Outcome], first: Difference) -> P
     """Where the learner's path leaves the reference's, on the case that is there for the picture."""
     for i, case in enumerate(prepared.cases):
         have, want = outcomes[i], prepared.expected[i]
-        if not isinstance(case, Steps) or case.judged or have.fault or want.fault:
+        if i == 0 or not isinstance(case, Steps) or case.judged or have.fault or want.fault:
             continue
         yours, reference = have.value["path"].flatten(), want.value["path"].flatten()
         apart = torch.nonzero(~torch.isclose(yours, reference, rtol=1e-6, atol=1e-9)).flatten()

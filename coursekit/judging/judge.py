@@ -12,7 +12,7 @@ from coursekit.bank import index
 from coursekit.exercise import Convention, Exercise, Law, Stochastic, Structure
 from coursekit.judging import evidence
 from coursekit.judging.compare import Difference, differences
-from coursekit.judging.diagnosis import Catalogue, Named
+from coursekit.judging.diagnosis import Catalogue, Named, diagnosis_case
 from coursekit.judging.source import signature
 from coursekit.judging.verdict import Verdict
 from coursekit.probe.cases import Case, Outcome
@@ -22,13 +22,16 @@ FAULTS = {"attempted": "not_attempted", "runs": "error", "time": "timeout", "mem
 
 
 class Prepared:
-    """One exercise on one seed: its cases, what the reference gives on them, and the known mistakes."""
+    """One exercise on one seed: its cases, what the reference gives on them, and the known mistakes.
+
+    The first case is the same for every seed and not judged: mistakes are known by their numbers on it.
+    """
 
     def __init__(self, exercise: Exercise, seed: int):
         self.exercise, self.seed = exercise, seed
+        self.cases: list[Case] = [diagnosis_case(exercise)]
         generator = torch.Generator().manual_seed(seed)
         devices = [torch.device("cpu")] + [torch.device("cuda")] * torch.cuda.is_available()
-        self.cases: list[Case] = []
         for device in devices:
             self.cases += exercise.probe.cases(exercise.answer, generator, device)
         self.states = index.state_types()
@@ -80,7 +83,9 @@ def _differences(prepared: Prepared, outcomes: list[Outcome]) -> list[Difference
         found = differences(prepared.cases, prepared.expected, outcomes)
     else:
         found = []
-        for i, outcome in enumerate(outcomes):
+        for i, (case, outcome) in enumerate(zip(prepared.cases, outcomes, strict=True)):
+            if not case.judged:
+                continue
             if fault := outcome.fault:
                 found.append(Difference(fault.check, fault.message, i, line=fault.line, text=fault.text))
             elif outcome.changed:
@@ -93,6 +98,8 @@ def _differences(prepared: Prepared, outcomes: list[Outcome]) -> list[Difference
 def _broken(law: Law, prepared: Prepared, outcomes: list[Outcome]) -> Difference | None:
     """The first case in which a law does not hold; a law that cannot even be asked counts as broken there."""
     for i, (case, outcome) in enumerate(zip(prepared.cases, outcomes, strict=True)):
+        if not case.judged:
+            continue
         try:
             words = law.broken(outcome.value, case)
         except Exception as error:

@@ -48,6 +48,7 @@ class Call:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     gradient_of: tuple[int, ...] = ()
+    judged: bool = True  # False: only to know mistakes by
     label: str = ""
 
     def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
@@ -85,7 +86,7 @@ class Steps:
     state: dict[str, Any]
     state_name: str
     takes_grad_fn: bool = False
-    judged: bool = True  # False: only for the picture
+    judged: bool = True  # False: only for the picture, or to know mistakes by
     label: str = ""
 
     def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
@@ -148,6 +149,7 @@ class Draws:
     args: tuple[Any, ...]
     seeds: tuple[int, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
+    judged: bool = True
     label: str = ""
 
     def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
