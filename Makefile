@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e
 
 # What keeps $(PYTHON) from making an environment, or nothing; asked only when one has to be made.
-problem = $(shell $(PYTHON) -c 'import sys; v = sys.version_info; \
+problem = $(shell "$(PYTHON)" -c 'import sys; v = sys.version_info; \
 	v >= (3, 11) or sys.exit("it is Python %d.%d" % v[:2]); import ensurepip, venv' 2>&1 | tail -n 1)
 wanted = coursekit needs Python 3.11 or later with its venv module, and $(PYTHON) will not do: $(problem). \
 	Install one (Debian, Ubuntu: apt install python3 python3-venv) or name one: make PYTHON=python3.12
@@ -66,7 +66,7 @@ clean: ## remove .venv and everything else that is made; your work and progress 
 $(BIN)/python:
 	$(if $(problem),$(error $(wanted)))
 	@echo "== making .venv"
-	@$(PYTHON) -m venv --clear .venv
+	@"$(PYTHON)" -m venv --clear .venv
 
 .venv/lab.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@echo "== installing the course into .venv (the first time takes some minutes)"
