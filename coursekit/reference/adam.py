@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from coursekit.reference.rule import rule
+from coursekit.reference.checks import checked_by
+from coursekit.reference.rule import check_gradient, check_hyperparameters, rule
 
 
 class AdamState(NamedTuple):
@@ -14,9 +15,21 @@ class AdamState(NamedTuple):
 
     m: Tensor  # running mean of the gradient, shape of param
     v: Tensor  # running mean of the squared gradient, shape of param
-    t: int  # steps taken so far
+    t: int  # steps taken so far (an int, or a 0-d tensor)
 
 
+def _need_moments(name: str, m: Any, v: Any, grad: Any, **hyper: Any) -> None:
+    check_hyperparameters(name, hyper)
+    check_gradient(name, m, grad)
+
+
+def _need_steps(name: str, average: Any, t: Any, beta: Any) -> None:
+    check_hyperparameters(name, {"beta": beta})
+    if isinstance(t, int) and t < 1:
+        raise ValueError(f"{name}: t counts the steps from 1, since 1 - beta**0 is 0; got {t}")
+
+
+@checked_by(_need_moments)
 def update_moments(m: Tensor, v: Tensor, grad: Tensor, *, beta1: float = 0.9, beta2: float = 0.999):
     r"""Take one gradient into Adam's two running means.
 
@@ -32,6 +45,10 @@ def update_moments(m: Tensor, v: Tensor, grad: Tensor, *, beta1: float = 0.9, be
     Returns:
         The new `(m, v)`; nothing is changed in place.
 
+    Raises:
+        ValueError: a hyperparameter outside its range, or a gradient of another shape.
+        TypeError: a gradient that is not a tensor.
+
     >>> import torch
     >>> update_moments(torch.zeros(1), torch.zeros(1), torch.tensor([2.0]), beta1=0.5, beta2=0.75)
     (tensor([1.]), tensor([1.]))
@@ -43,10 +60,11 @@ def update_moments(m: Tensor, v: Tensor, grad: Tensor, *, beta1: float = 0.9, be
     return m, v
 
 
+@checked_by(_need_steps)
 def bias_correction(average: Tensor, t: int, *, beta: float):
     r"""Undo the pull towards zero of a running mean that started at zero.
 
-    After $t$ steps the weights of the gradients in the mean sum to $1 - \beta^t$, not to 1; dividing makes them sum to 1.
+    After $t$ steps the weights of the gradients in the mean sum to $1 - \beta^t$, not to 1; dividing makes them do so.
 
     $$\hat a_t = \frac{a_t}{1 - \beta^t}$$
 
@@ -57,6 +75,9 @@ def bias_correction(average: Tensor, t: int, *, beta: float):
 
     Returns:
         The corrected mean, shape of `average`.
+
+    Raises:
+        ValueError: a `beta` outside its range, or `t` below 1.
 
     >>> import torch
     >>> bias_correction(torch.tensor([1.0]), 1, beta=0.5)
@@ -88,7 +109,7 @@ def adam(
         param: the parameter $\theta_{t-1}$, any shape.
         grad: the gradient $g_t$ at `param`, shape of `param`.
         state: `AdamState(m, v, t)`: the two running means, shape of `param`, and the steps taken so far.
-        lr: learning rate $\eta \ge 0$, in units of the parameter: the first step is about `lr` long in every coordinate.
+        lr: learning rate $\eta \ge 0$, in units of the parameter: the first step is about `lr` in every coordinate.
         beta1: share of the old mean of gradients that is kept, $0 \le \beta_1 < 1$.
         beta2: share of the old mean of squares that is kept, $0 \le \beta_2 < 1$.
         eps: $\epsilon \ge 0$, added to the root, in units of the gradient.
@@ -98,6 +119,7 @@ def adam(
 
     Raises:
         ValueError: a hyperparameter outside its range, or a gradient of another shape.
+        TypeError: a parameter or a gradient that is not a tensor.
 
     >>> import torch
     >>> param, state = adam(torch.tensor([1.0]), torch.tensor([4.0]), adam.init(torch.zeros(1)), lr=0.5)

@@ -11,6 +11,8 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor
 
+from coursekit.reference.checks import holds, need_tensor
+
 # What every hyperparameter of the course may be: the lowest value allowed, and the first one above that is not.
 BOUNDS = {
     "lr": (0.0, math.inf),
@@ -51,19 +53,21 @@ def rule(State: type[tuple]) -> Callable[[Callable[..., Any]], Rule]:
 
     def decorate(formula: Callable[..., Any]) -> Rule:
         name = formula.__name__
+        takes_grad_fn = list(inspect.signature(formula).parameters)[1] == "grad_fn"
 
         @functools.wraps(formula)
         def checked(param: Tensor, grad: Any, state: Any, **hyper: Any) -> tuple[Tensor, Any]:
             check_hyperparameters(name, hyper)
-            if isinstance(grad, Tensor) and grad.shape != param.shape:
-                raise ValueError(
-                    f"{name}: the gradient must have the parameter's shape {tuple(param.shape)}; got {tuple(grad.shape)}"
-                )
+            need_tensor(name, "the parameter", param)
+            if takes_grad_fn:
+                grad = checked_grad_fn(name, grad)
+            else:
+                check_gradient(name, param, grad)
             return formula(param, grad, state, **hyper)
 
         made = cast(Any, checked)
         made.State = State
-        made.takes_grad_fn = list(inspect.signature(formula).parameters)[1] == "grad_fn"
+        made.takes_grad_fn = takes_grad_fn
         made.init = functools.partial(initial_state, State)
         return cast(Rule, made)
 
@@ -72,7 +76,8 @@ def rule(State: type[tuple]) -> Callable[[Callable[..., Any]], Rule]:
 
 def initial_state(State: type[tuple], param: Tensor) -> Any:
     """The state before the first step: zeros like `param`, and the int 0 for the step count `t`."""
-    return State(*(0 if field == "t" else torch.zeros_like(param) for field in State._fields))  # type: ignore[attr-defined]
+    fields: tuple[str, ...] = cast(Any, State)._fields
+    return cast(Any, State)(*(0 if field == "t" else torch.zeros_like(param) for field in fields))
 
 
 def hyperparameters(function: Callable[..., Any]) -> dict[str, Any]:
@@ -93,9 +98,34 @@ def check_hyperparameters(name: str, hyper: dict[str, Any]) -> None:
             continue  # a wrong name is Python's own TypeError, which says it best
         low, high = BOUNDS[key]
         if isinstance(value, Tensor):
-            if torch.compiler.is_compiling() or bool(((value >= low) & (value < high)).all()):
-                continue
-        elif isinstance(value, (int, float)) and low <= value < high:
-            continue
-        above = "finite" if math.isinf(high) else f"below {high:g}"
-        raise ValueError(f"{name}: {key} must be at least {low:g} and {above}; got {value!r}")
+            good = holds((value >= low) & (value < high))
+        else:
+            good = isinstance(value, (int, float)) and low <= value < high
+        if not good:
+            above = "finite" if math.isinf(high) else f"below {high:g}"
+            raise ValueError(f"{name}: {key} must be at least {low:g} and {above}; got {value!r}")
+
+
+def check_gradient(name: str, point: Tensor, grad: Any) -> None:
+    """Refuse a gradient that is no tensor or has not the shape of the point that it was taken at."""
+    need_tensor(name, "the gradient", grad)
+    if grad.shape != point.shape:
+        raise ValueError(
+            f"{name}: the gradient must have the parameter's shape {tuple(point.shape)}; got {tuple(grad.shape)}"
+        )
+
+
+def checked_grad_fn(name: str, grad_fn: Any) -> Callable[[Tensor], Tensor]:
+    """The same function, whose gradients are checked when they come."""
+    if not callable(grad_fn):
+        raise TypeError(
+            f"{name}: the second argument must be a function from a point to the gradient there; "
+            f"got {type(grad_fn).__name__}"
+        )
+
+    def checked(point: Tensor) -> Tensor:
+        grad = grad_fn(point)
+        check_gradient(name, point, grad)
+        return grad
+
+    return checked

@@ -1,0 +1,64 @@
+"""What keeps bad input out of a formula, so that the formula itself stays the equation."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+Formula = TypeVar("Formula", bound=Callable[..., Any])
+
+
+def checked_by(check: Callable[..., None]) -> Callable[[Formula], Formula]:
+    """Let `check(name, **arguments)` look at a formula's arguments before it runs.
+
+    The formula as it was written is `.__wrapped__`.
+
+    >>> def positive(name, x):
+    ...     if x <= 0:
+    ...         raise ValueError(f"{name}: x must be above 0; got {x}")
+    >>> @checked_by(positive)
+    ... def inverse(x):
+    ...     return 1 / x
+    >>> inverse(0)
+    Traceback (most recent call last):
+    ValueError: inverse: x must be above 0; got 0
+    """
+
+    def decorate(formula: Formula) -> Formula:
+        name, signature = formula.__name__, inspect.signature(formula)
+
+        @functools.wraps(formula)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            check(name, **signature.bind(*args, **kwargs).arguments)
+            return formula(*args, **kwargs)
+
+        return cast(Formula, checked)
+
+    return decorate
+
+
+def need_tensor(name: str, what: str, value: Any) -> None:
+    """Refuse what is not a tensor with a TypeError that says what it is."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name}: {what} must be a tensor; got {type(value).__name__}")
+
+
+def holds(condition: Tensor) -> bool:
+    """Whether a condition is true everywhere; taken as true where no value can be read, in torch.compile and vmap.
+
+    >>> holds(torch.tensor([1, 2]) > 1)
+    False
+    """
+    if torch.compiler.is_compiling():
+        return True
+    try:
+        return bool(condition.all())
+    except RuntimeError as error:
+        if "vmap" not in str(error):
+            raise
+        return True
