@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from matplotlib.colors import LogNorm, Normalize
+from matplotlib.patches import Rectangle
 
 from coursekit.show import style
 from coursekit.show.picture import Picture, array, dashes, end_labels
@@ -259,13 +260,13 @@ def heatmap(
             text = style.number(float(value)) if np.isfinite(value) else ""
             ax.text(column, row, text, ha="center", va="center", color=ink)
         if found:
-            ring: Any = {"marker": "o", "ms": 44 if few else 13, "mfc": "none", "zorder": 4}
-            ax.plot(found[1], found[0], mec="black", mew=4.2, **ring)
-            ax.plot(found[1], found[0], mec="white", mew=2, **ring)
-    words = f"{label} over {column_name} (across) and {row_name} (up)"
+            for ink, width in (("black", 4.5), ("white", 2.0)):
+                cell = Rectangle((found[1] - 0.5, found[0] - 0.5), 1, 1, fill=False, ec=ink, lw=width, zorder=3)
+                ax.add_patch(cell).set_clip_on(False)
+    words = f"{label[:1].upper()}{label[1:]} over {column_name} (across) and {row_name} (up)"
     if found:
         where = f"{column_name} {style.number(columns[found[1]])} and {row_name} {style.number(rows[found[0]])}"
-        words += f"; the ring marks the {'lowest' if best == 'min' else 'highest'}, "
+        words += f"; the frame marks the {'lowest' if best == 'min' else 'highest'}, "
         words += f"{style.number(float(matrix[found]))}, at {where}"
     lost = int((~np.isfinite(matrix)).sum())
     return figure.say(f"{words}; {lost} of {matrix.size} cells are not finite, hatched." if lost else f"{words}.")

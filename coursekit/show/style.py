@@ -21,15 +21,17 @@ class Theme(NamedTuple):
     ink: str
     quiet: str  # axes, ticks and what else should stand back
     grid: str
+    accent: str  # controls
 
-
-THEMES = {
-    "light": Theme(page="#ffffff", ink="#1f2328", quiet="#59636e", grid="#dfe3e8"),
-    "dark": Theme(page="#14171a", ink="#e8eaed", quiet="#a3abb4", grid="#33393f"),
-}
 
 # Okabe and Ito's colours, the ones that stand out on white and on black first
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+THEMES = {
+    "light": Theme(page="#ffffff", ink="#1f2328", quiet="#59636e", grid="#dfe3e8", accent=COLORS[0]),
+    "dark": Theme(page="#14171a", ink="#e8eaed", quiet="#a3abb4", grid="#33393f", accent=COLORS[5]),
+}
+
 # one more than there are colours: the pairs repeat only after the 42nd curve
 DASHES = ((), (4.0, 1.6), (5.0, 1.4, 1.2, 1.4), (1.2, 1.2), (8.0, 2.0), (6.0, 1.2, 1.2, 1.2, 1.2, 1.2), (2.4, 1.2))
 OWN_DASHES = (3.0, 3.0)  # a learner's own rule: as much gap as ink, so that what lies beneath is seen

@@ -1,1 +1,5 @@
-"""Figures that a person moves: Python computes a table over the sliders, the browser draws from it."""
+"""Figures that a person moves: Python computes a table over the sliders, the browser draws from it.
+
+A new one is `static/<name>.js`, which ends in `const render = movable((ui) => ...)` and draws from `ui.data`; and a
+module here with a function that computes the data, says them in words, and returns `Movable("<name>", data, words)`.
+"""

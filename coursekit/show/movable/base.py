@@ -77,8 +77,8 @@ def script(name: str) -> str:
 def css() -> str:
     """The style sheet, with the inks of the house style for light and dark pages."""
     light, dark = (
-        "".join(f"--ck-{key}: {ink};" for key, ink in {**theme._asdict(), "accent": accent}.items())
-        for theme, accent in ((style.THEMES["light"], style.COLORS[0]), (style.THEMES["dark"], style.COLORS[5]))
+        f"color-scheme: {name};" + "".join(f" --ck-{key}: {ink};" for key, ink in style.THEMES[name]._asdict().items())
+        for name in ("light", "dark")
     )
     hosts = ('[data-jp-theme-light="false"]', 'html[data-theme="dark"]', ".vscode-dark")
     return (

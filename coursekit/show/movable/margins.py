@@ -28,7 +28,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "hinge": hinge_loss,
     "logistic": lambda score, label: binary_cross_entropy_loss(score, (label + 1) / 2),
     "squared": mse_loss,
-    "0-1": zero_one_loss,
+    "0-1 loss": zero_one_loss,
 }
 
 
@@ -39,8 +39,8 @@ def margins() -> Movable | Picture:
     the margin. Without anywidget the curves are drawn alone.
 
     >>> print(margins().describe())
-    Score 0.50 with label +1: margin 0.50. hinge 0.5, slope -1; logistic 0.474, slope -0.378; squared 0.25, slope -1;
-    0-1 0, slope 0.
+    Score -1.00 with label +1: margin -1.00. hinge 2, slope -1; logistic 1.31, slope -0.731; squared 4, slope -4;
+    0-1 loss 1, slope 0.
     """
     curves = {name: _values(loss, SCORES) for name, loss in LOSSES.items()}
     try:
@@ -53,7 +53,7 @@ def margins() -> Movable | Picture:
         {**style.series(index)._asdict(), "name": name, "values": values.tolist(), "said": _said(LOSSES[name], values)}
         for index, (name, values) in enumerate(curves.items())
     ]
-    data = {"title": "Losses against the margin", "scores": SCORES.tolist(), "lines": lines, "at": 70}
+    data = {"title": "Losses against the margin", "scores": SCORES.tolist(), "lines": lines, "at": 40}
     return Movable("margins", data, words)
 
 

@@ -9,7 +9,7 @@ class Margins {
     this.canvas = ui.canvas({
       label: "Losses against the margin; the text below gives the value and slope of each at the score.",
       height: (width) => Math.min(Math.max(0.45 * width, 260), 400),
-      draw: (...with_) => this.draw(...with_),
+      draw: (pen, w, h) => this.draw(pen, w, h),
     });
     this.canvas.classList.add("ck-draggable");
     this.score = ui.slider({ label: "score s", values: data.scores, index: data.at, text: (score) => fixed(score) });

@@ -48,7 +48,7 @@ class Figure {
     this.canvases = [];
     this.live = false; // whether a kernel has answered
     this.playing = null;
-    this.caption = make("p", { class: "ck-caption", "aria-live": "polite" });
+    this.caption = make("figcaption", { class: "ck-caption", "aria-live": "polite" });
     this.pictures = make("div", { class: "ck-pictures" });
     this.controls = make("div", { class: "ck-controls" });
     this.root = make("figure", { class: "ck-figure" }, this.pictures, this.controls, this.caption);
@@ -84,7 +84,9 @@ class Figure {
 
   stop() {
     this.pause();
+    cancelAnimationFrame(this.frame);
     this.sizes.disconnect();
+    this.themes.disconnect();
     this.themes.disconnect();
     this.dark.removeEventListener("change", this.refresh);
     this.model.off("change:data", this.onData);

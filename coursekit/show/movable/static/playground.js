@@ -4,6 +4,8 @@
 
 
 
+const SILENCE = 3000; // milliseconds without an answer until the caption says so
+
 // The table of paths as it came from Python: points and heights of line l at rate r, value v and step k.
 class Table {
   constructor(data) {
@@ -166,11 +168,11 @@ class Playground {
     const [width, height] = data.domain.map(([low, high]) => high - low);
     const ratio = Math.min(Math.max(height / width, 0.6), 0.9);
     const tall = (w) => (inBox(w, 0).right - inBox(w, 0).left) * ratio - inBox(w, 0).bottom + inBox(w, 0).top;
-    this.map = ui.canvas({ label: "", height: tall, draw: (...with_) => this.drawMap(...with_) });
+    this.map = ui.canvas({ label: "", height: tall, draw: (pen, w, h) => this.drawMap(pen, w, h) });
     ui.canvas({
       label: "Loss of each rule against the step; the text below says where each ends.",
       height: (w) => (ui.narrow ? 0.6 * w : tall(this.map.clientWidth)),
-      draw: (...with_) => this.drawLosses(...with_),
+      draw: (pen, w, h) => this.drawLosses(pen, w, h),
     });
     this.rate = ui.slider({ label: "learning rate", values: data.lrs, index: data.at[0] });
     if (data.hyper) this.second = ui.slider({ label: data.hyper, values: data.values, index: data.at[1] });
@@ -194,7 +196,7 @@ class Playground {
     this.map.setAttribute("tabindex", "0");
     this.map.setAttribute("data-lm-suppress-shortcuts", "true");
     this.map.setAttribute("role", "application");
-    this.asked = false;
+    this.asked = null;
     this.ask();
   }
 
@@ -219,7 +221,8 @@ class Playground {
     if (this.asked || !this.wanted) return;
     this.ui.model.send({ kind: "start", start: this.wanted });
     this.wanted = null;
-    this.asked = true;
+    this.asked = performance.now();
+    setTimeout(() => this.ui.redraw(), SILENCE + 100);
   }
 
   drawn() {
@@ -300,8 +303,10 @@ class Playground {
       .map((line, l) => ({ line, l }))
       .filter(({ line, l }) => line.note || this.boxes[l].checked)
       .map(({ l }) => this.table.end(l, this.rate.index, value, k));
-    const how = live ? "Drag the white square to start elsewhere, or move it with the arrow keys." : "";
-    return `${head}${ends.join("; ") || "no path is shown"}. ${how || "Moving the start needs a running kernel."}`;
+    let how = "Moving the start needs a running kernel.";
+    if (live) how = "Drag the white square to start elsewhere, or move it with the arrow keys.";
+    if (this.asked && performance.now() - this.asked > SILENCE) how = "The kernel is busy or gone: the new start waits.";
+    return `${head}${ends.join("; ") || "no path is shown"}. ${how}`;
   }
 }
 
