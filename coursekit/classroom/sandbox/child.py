@@ -1,0 +1,103 @@
+"""One job in a child process: read a submission, or run one function of it on cases that came as bytes."""
+
+from __future__ import annotations
+
+import importlib.abc
+import inspect
+import math
+import re
+import sys
+import warnings
+from typing import Any
+
+import torch
+
+from coursekit.classroom.sandbox import wire
+from coursekit.classroom.sandbox.module import build
+from coursekit.classroom.sandbox.source import Unreadable, answers, defined, read
+from coursekit.probe.cases import Fault, Outcome
+from coursekit.probe.running import run, state_names, their_line, used_names
+from coursekit.probe.values import cut
+
+
+def perform(job: dict[str, Any]) -> bytes:
+    """The result of a job as a frame."""
+    warnings.simplefilter("ignore")
+    sys.meta_path.insert(0, NoAnswers())
+    data = bytes(job["source"].numpy())
+    if job["kind"] == "read":
+        return wire.encode(_read(data, job))
+    return _run(data, job)
+
+
+class NoAnswers(importlib.abc.MetaPathFinder):
+    """Keeps the course's own answers from being imported by what is graded."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name.partition(".")[0] == "coursekit":
+            raise ModuleNotFoundError(f"{name} is not there while grading", name=name)
+
+
+def _read(data: bytes, job: dict[str, Any]) -> dict[str, Any]:
+    """What a file asks for and defines, or why it cannot be read."""
+    try:
+        source = read(data, job["suffix"], job["label"])
+    except Unreadable as error:
+        return {"unreadable": cut(str(error))}
+    return {
+        "chapter": source.chapter,
+        "functions": defined(source, set(job["wanted"])),
+        "answers": answers(source, set(job["quizzes"])),
+        "broken": source.broken[:50],
+    }
+
+
+def _run(data: bytes, job: dict[str, Any]) -> bytes:
+    name = job["exercise"]
+    source = read(data, job["suffix"], job["label"])
+    namespace = {"__name__": "submission", "torch": torch, "math": math, **state_names(job["states"])}
+    function, missing = build(source, name, namespace)
+    if not inspect.isclass(function) and callable(function):
+        used = sorted(cut(found) for found in used_names(inspect.unwrap(function)))[:2000]
+        outcomes = [_with_reason(outcome, missing) for outcome in _outcomes(function, job)]
+    else:
+        kind = "a class" if inspect.isclass(function) else f"a {type(function).__name__}"
+        words = missing.get(name) or f"a function was wanted, def {name}(...); this is {kind}"
+        used, outcomes = [], [Outcome(fault=Fault("runs", cut(words)))] * len(job["cases"])
+    return _fitted(outcomes, used)
+
+
+def _outcomes(function: Any, job: dict[str, Any]) -> list[Outcome]:
+    """What the function gives; an interrupt that it raised itself is a fault of its own too."""
+    try:
+        return run(function, job["cases"], states=job["states"], seconds=job["seconds"])
+    except BaseException as error:
+        line, text = their_line(error, function)
+        return [Outcome(fault=Fault("runs", cut(f"{type(error).__name__}: {error}"), line, text))] * len(job["cases"])
+
+
+def _with_reason(outcome: Outcome, missing: dict[str, str]) -> Outcome:
+    """A fault about an unknown name says why the name is unknown, when something of theirs was left out."""
+    fault = outcome.fault
+    found = re.match(r"NameError: name '(\w+)'", fault.message) if fault else None
+    if fault is None or found is None or found[1] not in missing:
+        return outcome
+    words = cut(f"{fault.message}; {missing[found[1]]}")
+    return Outcome(fault=Fault(fault.check, words, fault.line, fault.text, fault.step))
+
+
+def _fitted(outcomes: list[Outcome], used: list[str]) -> bytes:
+    """The frame; outcomes that cannot be sent, or no longer fit, become faults."""
+    room = wire.MAX_FRAME - 2**20
+    kept: list[Outcome] = []
+    for outcome in outcomes:
+        try:
+            size = len(wire.encode(outcome))
+        except ValueError as error:
+            outcome, size = Outcome(fault=Fault("type", cut(f"what it returned cannot be read: {error}"))), 0
+        if size > room:
+            words = f"what it returned is too large: {size:,} bytes"
+            outcome, size = Outcome(fault=Fault("memory", words)), 0
+        room -= size
+        kept.append(outcome)
+    return wire.encode({"outcomes": kept, "used": used})

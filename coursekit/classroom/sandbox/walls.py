@@ -1,0 +1,112 @@
+"""What a child puts up around itself before it touches a learner's code.
+
+Here: a session of its own, no open files, no terminal, limits on processor time, memory, processes and file sizes, and
+another user where the grader runs as root. A child that runs as the same user as the grader can still read files and
+send signals: results under these walls are marked "practice". Namespaces and a system-call filter belong here too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import os
+import resource
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+NOBODY = 65534
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a job may use: seconds of processor time, bytes of memory, further processes, open files."""
+
+    seconds: float = 10.0
+    memory: int = 2**30
+    processes: int = 32
+    files: int = 64
+
+
+def put_up(limits: Limits, keep: int, scratch: str, tasks: int) -> None:
+    """Put the walls up around this process, with `keep` as its only open file besides the standard three.
+
+    `tasks` is how many processes and threads the user whom it will run as had before: the system counts them all.
+    """
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.chdir(scratch)
+    seconds = math.ceil(limits.seconds) + 1
+    _limit("RLIMIT_CPU", seconds, seconds + 1)
+    _limit("RLIMIT_CORE", 0)
+    _limit("RLIMIT_FSIZE", 0)
+    _limit("RLIMIT_NOFILE", limits.files)
+    _limit("RLIMIT_NPROC", tasks + limits.processes)
+    if mapped := mapped_bytes():
+        _limit("RLIMIT_AS", mapped + limits.memory)
+    if os.geteuid() == 0:
+        with contextlib.suppress(OSError):  # in a container without this user root is all there is
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _limit(name: str, soft: int, hard: int | None = None) -> None:
+    """Set a limit, no higher than it already is; a system that does not know it keeps its own."""
+    kind = getattr(resource, name, None)
+    if kind is None:
+        return
+    ceiling = resource.getrlimit(kind)[1]
+    hard = soft if hard is None else hard
+    hard = hard if ceiling == resource.RLIM_INFINITY else min(hard, ceiling)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(kind, (min(soft, hard), hard))
+
+
+def prctl(option: int, value: int) -> None:
+    """Linux's prctl where there is one."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def mapped_bytes() -> int:
+    """How much address space this process has mapped; 0 where the system does not say."""
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    return 0
+
+
+def threads() -> int:
+    """How many threads this process has, as the system counts them; 1 where it does not say."""
+    return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
+
+
+def tasks_of(uid: int) -> int:
+    """How many processes and threads a user has, or a number no limit is near to where the system does not say."""
+    try:
+        return sum(len(os.listdir(f"/proc/{pid}/task")) for pid in _pids() if os.stat(f"/proc/{pid}").st_uid == uid)
+    except OSError:
+        return 2**20
+
+
+def children_of(parent: int) -> list[int]:
+    """The direct children of a process, also those that were left by their own parent."""
+    found = []
+    for pid in _pids():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            after_name = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2]
+            if int(after_name.split()[1]) == parent:
+                found.append(pid)
+    return found
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()] if os.path.isdir("/proc") else []

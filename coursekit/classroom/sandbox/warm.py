@@ -1,0 +1,197 @@
+"""The judge's side of the sandbox: starts a warm parent, gives it jobs, and reads what comes back with care."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from coursekit.classroom.sandbox import wire
+from coursekit.probe.cases import Case, Outcome
+from coursekit.probe.values import cut
+
+START = "import sys; sys.path.append(sys.argv[1]); from coursekit.classroom.sandbox.parent import main; main()"
+ROOT = Path(__file__).resolve().parents[3]
+FAULTS = {"attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype"}
+SLACK = 3.0  # seconds beyond the time limit, for starting and sending, before a child is ended from outside
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file says of itself."""
+
+    chapter: str | None = None
+    functions: tuple[str, ...] = ()
+    answers: dict[str, Any] = field(default_factory=dict)  # quiz to value; None where it could not be read
+    broken: dict[str, str] = field(default_factory=dict)  # a name that a cell defines which does not parse, and where
+    unreadable: str = ""  # why the whole file could not be read
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a function gave on the cases, and the library names that it uses."""
+
+    outcomes: list[Outcome]
+    used: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A job that gave nothing: a status of the verdicts, and the reason in words."""
+
+    status: str  # "timeout", "memory", "crashed", "internal"
+    reason: str
+
+
+class NotHere(RuntimeError):
+    """Grading cannot run on this system; the message says what can be done."""
+
+
+class WarmParent:
+    """One warm parent process, started when it is first needed and again whenever it dies. Use it in one thread."""
+
+    def __init__(self, *, seconds: float = 10.0, memory: int = 2**30):
+        self.seconds, self.memory = seconds, memory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> WarmParent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, data: bytes, suffix: str, label: str, wanted: list[str], quizzes: list[str]) -> Reading | Failed:
+        """What a submitted file defines and answers, of the names asked for."""
+        return self._perform({"kind": "read", "wanted": wanted, "quizzes": quizzes}, data, suffix, label, _reading)
+
+    def run(
+        self, data: bytes, suffix: str, label: str, name: str, cases: list[Case], states: dict[str, tuple[str, ...]]
+    ) -> Ran | Failed:
+        """What the file's function `name` gives on the cases."""
+        job = {"kind": "run", "exercise": name, "cases": cases, "states": states}
+        return self._perform(job, data, suffix, label, lambda tree: _ran(tree, len(cases)))
+
+    def close(self) -> None:
+        """End the process; a later job starts a new one."""
+        if self._process is not None:
+            for pipe in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close()  # type: ignore[union-attr]
+            try:
+                self._process.wait(1)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def _perform(self, job: dict[str, Any], data: bytes, suffix: str, label: str, read: Any) -> Any:
+        wall = self.seconds + SLACK
+        source = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
+        job |= {"source": source, "suffix": suffix, "label": cut(label)}
+        job |= {"seconds": self.seconds, "wall": wall, "memory": self.memory}
+        frame = wire.encode(job)
+        for _ in range(2):  # a parent that was ended gets one more try
+            answer = self._exchange(frame, time.monotonic() + wall + 5)
+            if answer is not None:
+                return self._understood(answer, read)
+            self.close()
+        return Failed("crashed", "it ended the process that runs the answers, twice")
+
+    def _exchange(self, frame: bytes, until: float) -> bytes | None:
+        process = self._process or self._start()
+        try:
+            wire.write_frame(process.stdin.fileno(), frame)  # type: ignore[union-attr]
+            return wire.read_frame(process.stdout.fileno(), wire.MAX_FRAME + 1, until)  # type: ignore[union-attr]
+        except (OSError, TimeoutError, ValueError):
+            return None
+
+    def _understood(self, answer: bytes, read: Any) -> Any:
+        kind, rest = answer[:1], answer[1:]
+        if kind == b"f":
+            try:
+                return read(wire.decode(rest))
+            except ValueError as error:
+                return Failed("crashed", cut(f"what its process sent back cannot be read: {error}"))
+        if kind == b"t":
+            words = f"it was still running after {self.seconds:g} s: is there a loop that never ends?"
+            return Failed("timeout", words)
+        if kind == b"m":
+            return Failed("memory", f"it asked for more than {self.memory / 2**30:.1f} GB of memory")
+        return Failed("crashed", cut(rest.decode("utf-8", "replace")) or "its process ended")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if not hasattr(os, "fork"):
+            raise NotHere("grading needs Linux, macOS or, on Windows, WSL: here no process can be forked")
+        env = {"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        env |= {"CUDA_VISIBLE_DEVICES": "", "OPENBLAS_NUM_THREADS": "1"}
+        env |= {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # large pages: a fork costs half
+        with tempfile.TemporaryFile() as errors:
+            self._process = process = subprocess.Popen(
+                [sys.executable, "-I", "-c", START, str(ROOT)],
+                env=env,
+                cwd="/",
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,  # Ctrl-C is the judge's alone
+            )
+            try:
+                ready = wire.read_frame(process.stdout.fileno(), 100, time.monotonic() + 120)  # type: ignore[union-attr]
+            except (OSError, TimeoutError, ValueError):
+                ready = None
+            if ready != b"ready":
+                self.close()
+                errors.seek(0)
+                last = errors.read().decode("utf-8", "replace").strip().rpartition("\n")[2] or "no reason given"
+                raise NotHere(f"the process that runs the answers does not start: {last}")
+        return process
+
+
+# ---- what came back, checked: it was written by a process that ran a learner's code
+
+
+def _reading(tree: Any) -> Reading:
+    if not isinstance(tree, dict):
+        raise ValueError("no reading")
+    if "unreadable" in tree:
+        return Reading(unreadable=_text(tree["unreadable"]))
+    chapter, answers = tree.get("chapter"), tree.get("answers")
+    if not isinstance(answers, dict) or not all(v is None or type(v) in (int, float, str) for v in answers.values()):
+        raise ValueError("no answers")
+    broken: dict[str, str] = {}
+    for entry in _list(tree.get("broken")):
+        if not isinstance(entry, dict):
+            raise ValueError("no entry on a broken cell")
+        broken |= dict.fromkeys(map(_text, _list(entry.get("names"))), _text(entry.get("where")))
+    functions = tuple(map(_text, _list(tree.get("functions"))))
+    return Reading(None if chapter is None else _text(chapter), functions, answers, broken)
+
+
+def _ran(tree: Any, count: int) -> Ran:
+    outcomes = _list(tree.get("outcomes") if isinstance(tree, dict) else None)
+    if len(outcomes) != count or not all(isinstance(outcome, Outcome) for outcome in outcomes):
+        raise ValueError("not one outcome for each case")
+    if not all(outcome.fault is None or outcome.fault.check in FAULTS for outcome in outcomes):
+        raise ValueError("a fault of an unknown kind")
+    return Ran(outcomes, frozenset(map(_text, _list(tree.get("used")))))
+
+
+def _text(x: Any) -> str:
+    if not isinstance(x, str):
+        raise ValueError(f"a {type(x).__name__} where a text was wanted")
+    return cut(x)
+
+
+def _list(x: Any) -> list[Any]:
+    if not isinstance(x, list):
+        raise ValueError(f"a {type(x).__name__} where a list was wanted")
+    return x
