@@ -21,7 +21,7 @@ class UnknownName(ValueError):
 @functools.cache
 def chapters() -> dict[str, Chapter]:
     """Every chapter by its id, such as "08_adam", in the course's order."""
-    topics = [m.name for m in pkgutil.iter_modules(bank.__path__) if m.name != "index"]
+    topics = [m.name for m in pkgutil.iter_modules(bank.__path__) if m.name != "index" and not m.ispkg]
     found = [importlib.import_module(f"coursekit.bank.{topic}").chapter for topic in topics]
     return {chapter.id: chapter for chapter in sorted(found, key=lambda c: c.number)}
 

@@ -12,8 +12,10 @@ import torch
 
 from coursekit.exercise import Convention, Exercise, Slip
 from coursekit.judging.compare import compare
+from coursekit.judging.edits import Edit
 from coursekit.judging.source import NotApplicable, made
-from coursekit.probe.cases import Case, Outcome, Steps
+from coursekit.judging.variants import Variant, Variants
+from coursekit.probe.cases import Case, Draws, Outcome, Steps
 from coursekit.probe.running import run_case, state_names
 
 SEED, STEPS = 20_000_001, 4  # of the diagnosis case: enough to know a mistake by; the proof on every case follows
@@ -69,6 +71,14 @@ class Catalogue:
         edits = [part for part in known if not callable(part.change)]
         return [s for two in itertools.combinations(edits, 2) if (s := self._suspect(*two))]
 
+    def complete(self) -> int:
+        """Make the tables of machine-found mistakes where they are not kept yet; how many they hold."""
+        return 0 if isinstance(self._cases[0], Draws) else self._variants.complete()
+
+    @cached_property
+    def _variants(self) -> Variants:
+        return Variants(self._exercise, self._cases[0])
+
     def _suspect(self, *parts: Slip | Convention) -> Suspect | None:
         for order in (parts, parts[::-1]):  # the second edit may only apply before the first
             try:
@@ -83,7 +93,22 @@ class Catalogue:
         for suspect in self._suspects():
             if self._same(suspect, 0, outcomes) and all(self._same(suspect, i, outcomes) for i in self._judged):
                 return suspect.named
-        return None
+        return self._by_machine(outcomes)
+
+    def _by_machine(self, outcomes: list[Outcome]) -> Named | None:
+        """The plainest variant that gives the learner's numbers on every case; of two as plain, what they share."""
+        if outcomes[0].fault or isinstance(self._cases[0], Draws):
+            return None
+        value = outcomes[0].value
+        value = value["path"][1:] - value["path"][0] if isinstance(self._cases[0], Steps) else value["result"]
+        proved: list[Variant] = []
+        for variant in self._variants.matching(value):
+            if proved and variant.rank > proved[0].rank:
+                break
+            suspect = Suspect(Named(()), self._variants.function(variant), self._cases, self._names)
+            if all(self._same(suspect, i, outcomes) for i in self._judged):
+                proved.append(variant)
+        return _named(proved) if proved else None
 
     def _same(self, suspect: Suspect, i: int, outcomes: list[Outcome]) -> bool:
         return compare(self._cases[i], suspect.outcome(i), outcomes[i], nan=True) is None
@@ -92,6 +117,25 @@ class Catalogue:
         yield from self.singles
         yield from self.conventions
         yield from self.pairs
+
+
+def _named(variants: list[Variant]) -> Named | None:
+    """The words for a machine-found variant; of several as plain as each other only the line they share."""
+    variants = [v for v in variants if all(e.line for e in v.edits)] or variants  # a place says more than a move
+    first = variants[0]
+    slips = (first.slip,) if first.slip else ()
+    if len({tuple((e.words, e.line) for e in v.edits) for v in variants}) == 1:
+        return Named((*slips, *(_as_slip(edit) for edit in first.edits)))
+    lines = {v.edits[0].line for v in variants}
+    if len(first.edits) > 1 or len(lines) > 1 or not first.edits[0].line:
+        return None
+    where = lines.pop()
+    return Named((*slips, Slip(f"a mistake {where}", [], f"The mistake is {where}.")))
+
+
+def _as_slip(edit: Edit) -> Slip:
+    words = f"{edit.words}, {edit.line}" if edit.line else edit.words
+    return Slip(f"as if {words}", [], f"It is as if {words}: that gives exactly your numbers.".replace("{", "{{"))
 
 
 def diagnosis_case(exercise: Exercise) -> Case:

@@ -49,10 +49,15 @@ def made(answer: Callable[..., Any], *changes: Change) -> Callable[..., Any]:
     return _compiled(answer, text)
 
 
+def names_of(answer: Callable[..., Any]) -> dict[str, Any]:
+    """A copy of the names that the answer's own module has, to run an edited answer in."""
+    module = inspect.getmodule(answer)
+    return dict(vars(module)) if module else {}
+
+
 @functools.lru_cache(maxsize=10_000)
 def _compiled(answer: Callable[..., Any], text: str) -> Callable[..., Any]:
-    module = inspect.getmodule(answer)
-    names = dict(vars(module)) if module else {}
+    names = names_of(answer)
     exec(compile(text, f"<{answer.__name__}, edited>", "exec"), names)
     return names[answer.__name__]
 
