@@ -1,0 +1,347 @@
+"""The one training loop of the course: seeded, with a history, early stopping, checkpoints and resume."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from coursekit.engine.data import Data
+from coursekit.engine.device import device as default_device
+
+ROWS_AT_ONCE = 4096  # of the validation data, so that a large set does not fill the memory
+
+
+@dataclass(repr=False)
+class History:
+    """What a training run left behind; epochs and steps count from 0."""
+
+    train_loss: list[float] = field(default_factory=list)  # per epoch: mean over its rows, as they were trained on
+    validation_loss: list[float] = field(default_factory=list)  # per epoch, after it
+    accuracy: list[float] | None = None  # per epoch, of the validation part; None for a regression
+    step_loss: list[float] = field(default_factory=list)  # per step, before it
+    seconds: float = 0.0
+    best_epoch: int | None = None  # the one of the lowest validation loss
+    stopped: str | None = None  # why the run ended before its last epoch; None when it did not
+
+    def __repr__(self) -> str:
+        if not self.validation_loss:
+            return f"0 epochs, {len(self.step_loss)} steps; {self.stopped or 'nothing to do'}"
+        lines = [f"{len(self.train_loss)} epochs, {len(self.step_loss):,} steps, {self.seconds:.1f} s"]
+        rows = [("last", len(self.validation_loss) - 1)]
+        if self.best_epoch is not None:
+            rows.insert(0, ("best", self.best_epoch))
+        for name, epoch in rows:
+            line = f"{name} epoch {epoch}: training loss {self.train_loss[epoch]:.4g}, "
+            line += f"validation loss {self.validation_loss[epoch]:.4g}"
+            lines.append(line + (f", accuracy {self.accuracy[epoch]:.1%}" if self.accuracy else ""))
+        return "\n".join(lines + ([f"stopped: {self.stopped}"] if self.stopped else []))
+
+
+class _NotFiniteError(Exception):
+    """Leaves the middle of an optimizer's step, before it changes a weight."""
+
+
+def train(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: Data,
+    *,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    epochs: int,
+    batch_size: int,
+    seed: int = 0,
+    scheduler: Any = None,
+    early_stop: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train `model` on `data` and keep what happened.
+
+    Two runs with the same model, data and seed are equal to the last bit on one machine, dropout included; the global
+    random state is put back afterwards. Each step is `optimizer.step(closure)`, which every optimizer of torch takes.
+    Ctrl-C and a loss that is not finite end the run, with the history so far and the weights before that step. The
+    model is left in evaluation mode.
+
+    Args:
+        model: on the device of the data.
+        optimizer: of the parameters of `model`, the course's or torch's.
+        data: its training part is trained on, its validation part is measured after each epoch.
+        loss: from (prediction, target) to a 0-d tensor, the mean over the rows.
+        epochs: how often to go through the training part.
+        batch_size: rows of a step; the last step of an epoch takes what is left.
+        seed: of the order of the rows and of dropout.
+        scheduler: of torch; `scheduler.step()` is called after each epoch; `ReduceLROnPlateau` gets the
+            validation loss.
+        early_stop: stop at the first epoch that is so many after the one of the lowest validation loss; the model ends
+            with the weights of that best epoch.
+        checkpoint: a file, written after each epoch. When it exists the run continues from it, and ends with the same
+            numbers, to the last bit, as a run without a break.
+        progress: show a bar, if tqdm is installed.
+
+    Raises:
+        ValueError: a number out of range, data on another device, a checkpoint of another run.
+
+    >>> from coursekit.engine.data import blobs
+    >>> data = blobs(device="cpu")
+    >>> model = mlp([2, 8, 3], device="cpu")
+    >>> sgd = torch.optim.SGD(model.parameters(), lr=0.5)
+    >>> history = train(model, sgd, data, loss=nn.functional.cross_entropy, epochs=3, batch_size=32, progress=False)
+    >>> len(history.validation_loss), len(history.step_loss), history.validation_loss[-1] < history.validation_loss[0]
+    (3, 36, True)
+    """
+    for name, value in {"epochs": epochs, "batch_size": batch_size, "early_stop": early_stop}.items():
+        if value is not None and not (isinstance(value, int) and value >= 1):
+            raise ValueError(f"train: {name} must be a whole number, at least 1; got {value!r}")
+    places = {str(p.device) for p in model.parameters()} | {str(data.x_train.device)}
+    if len(places) > 1:
+        raise ValueError(
+            f"train: model and data must be on one device, got {', '.join(sorted(places))}; "
+            "move the model with model.to(data.x_train.device) before making its optimizer"
+        )
+    run = _Run(model, optimizer, data, loss, batch_size, seed, scheduler, early_stop)
+    path = None if checkpoint is None else Path(checkpoint)
+    if path is not None and not path.parent.is_dir():
+        raise ValueError(f"train: the folder of the checkpoint {path} does not exist; make it first")
+    with _seeded(seed, data.x_train.device):
+        if path is not None and path.exists():
+            run.load(path)
+        run.train(epochs, path, progress)
+    return run.history
+
+
+class _Run:
+    """A run of `train`: everything that a checkpoint must hold to go on."""
+
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, data: Data, loss: Callable[[Tensor, Tensor], Tensor],
+        batch_size: int, seed: int, scheduler: Any, early_stop: int | None,
+    ) -> None:  # fmt: skip
+        self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
+        self.data, self.loss, self.early_stop = data, loss, early_stop
+        self.settings = {"seed": seed, "batch_size": batch_size, "rows": len(data.x_train)}
+        self.order = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the same order
+        self.history = History()
+        self.best: dict[str, Tensor] | None = None
+
+    def train(self, epochs: int, path: Path | None, progress: bool) -> None:
+        history, started = self.history, time.perf_counter() - self.history.seconds
+        steps = math.ceil(len(self.data.x_train) / self.settings["batch_size"])
+        history.stopped = None
+        with _bar(epochs * steps, len(history.train_loss) * steps, progress) as bar:
+            try:
+                for epoch in range(len(history.train_loss), epochs):
+                    if self.patience_is_over():
+                        break
+                    self.epoch(epoch, bar)
+                    history.seconds = time.perf_counter() - started
+                    if path is not None:
+                        self.save(path)
+            except _NotFiniteError as error:
+                history.stopped = str(error)
+            except KeyboardInterrupt:
+                history.stopped = f"interrupted in epoch {len(history.train_loss)}"
+        history.seconds = time.perf_counter() - started
+        if self.early_stop is not None and self.best is not None:
+            self.model.load_state_dict(self.best)
+        self.model.eval()
+
+    def patience_is_over(self) -> bool:
+        best, patience = self.history.best_epoch, self.early_stop
+        if patience is None or best is None or len(self.history.train_loss) - 1 - best < patience:
+            return False
+        self.history.stopped = f"no lower validation loss for {patience} epochs after epoch {best}"
+        return True
+
+    def epoch(self, epoch: int, bar: Any) -> None:
+        x, y, history = self.data.x_train, self.data.y_train, self.history
+        losses = []
+        self.model.train()
+        rows = torch.randperm(len(x), generator=self.order).to(x.device)
+        for index in rows.split(self.settings["batch_size"]):
+            value = self.step(epoch, x[index], y[index])
+            losses.append(value * len(index))
+            bar.update()
+        validation, accuracy = self.measure(self.data.x_validation, self.data.y_validation)
+        if self.scheduler is not None:
+            plateau = isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
+            self.scheduler.step(*([validation] if plateau else []))
+        history.train_loss.append(math.fsum(losses) / len(x))
+        history.validation_loss.append(validation)
+        if accuracy is not None:
+            history.accuracy = [*(history.accuracy or []), accuracy]
+        best = math.inf if history.best_epoch is None else history.validation_loss[history.best_epoch]
+        if validation < best:
+            history.best_epoch = epoch
+            if self.early_stop is not None:
+                self.best = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
+        bar.set_postfix(train=f"{history.train_loss[-1]:.4g}", validation=f"{validation:.4g}")
+
+    def step(self, epoch: int, x: Tensor, y: Tensor) -> float:
+        values: list[float] = []
+
+        def closure() -> Any:
+            self.optimizer.zero_grad()
+            value = self.loss(self.model(x), y)
+            if not isinstance(value, Tensor) or value.ndim:
+                got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                raise ValueError(f"train: loss must return a 0-d tensor, the mean over the rows; got {got}")
+            values.append(value.item())
+            if not math.isfinite(values[-1]):
+                raise _NotFiniteError(f"the loss is {values[-1]} at step {len(self.history.step_loss)}, epoch {epoch}")
+            value.backward()
+            return value
+
+        try:
+            self.optimizer.step(closure)
+        finally:
+            self.history.step_loss.extend(values[:1])
+        return values[0]
+
+    @torch.no_grad()
+    def measure(self, x: Tensor, y: Tensor) -> tuple[float, float | None]:
+        """Loss and, for class numbers, the share that is right."""
+        self.model.eval()
+        losses, right = [], []
+        for some, target in zip(x.split(ROWS_AT_ONCE), y.split(ROWS_AT_ONCE), strict=True):
+            prediction = self.model(some)
+            losses.append(self.loss(prediction, target).item() * len(some))
+            if not target.is_floating_point():
+                if prediction.ndim > target.ndim:
+                    guess = prediction.argmax(-1) == target
+                else:
+                    guess = (prediction > 0) == (target > 0)  # one score a row: its sign decides
+                right.append(guess.double().mean().item() * len(some))
+        return math.fsum(losses) / len(x), math.fsum(right) / len(x) if right else None
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint beside its place and move it there, so that a kill leaves the old one or the new one."""
+        cuda = self.data.x_train.device.type == "cuda"
+        part = path.with_name(path.name + ".part")
+        with open(part, "wb") as file:
+            torch.save(
+                {
+                    "settings": self.settings,
+                    "model": self.model.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+                    "history": asdict(self.history),
+                    "best": self.best,
+                    "order": self.order.get_state(),
+                    "random": torch.get_rng_state(),
+                    "random_cuda": torch.cuda.get_rng_state(self.data.x_train.device) if cuda else None,
+                },
+                file,
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+
+    def load(self, path: Path) -> None:
+        try:
+            saved = torch.load(path, weights_only=True, map_location="cpu")
+            settings = saved["settings"]
+        except Exception as error:
+            raise ValueError(f"train: {path} is no checkpoint of train ({type(error).__name__}); remove it") from error
+        if settings != self.settings:
+            raise ValueError(f"train: {path} is of another run, with {settings}; this one has {self.settings}")
+        if (saved["scheduler"] is None) != (self.scheduler is None):
+            raise ValueError(
+                f"train: {path} is of another run, one {'with' if saved['scheduler'] else 'without'} a scheduler"
+            )
+        here, there = (
+            {k: tuple(v.shape) for k, v in state.items()} for state in (self.model.state_dict(), saved["model"])
+        )
+        if here != there:
+            raise ValueError(f"train: {path} is of another model, with {there}; this one has {here}")
+        try:
+            self.optimizer.load_state_dict(saved["optimizer"])
+        except ValueError as error:
+            raise ValueError(f"train: {path} is of another optimizer: {error}") from error
+        self.model.load_state_dict(saved["model"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(saved["scheduler"])
+        self.history, self.best = History(**saved["history"]), saved["best"]
+        self.order.set_state(saved["order"])
+        torch.set_rng_state(saved["random"])
+        if saved["random_cuda"] is not None and self.data.x_train.device.type == "cuda":
+            torch.cuda.set_rng_state(saved["random_cuda"], self.data.x_train.device)
+
+
+@contextmanager
+def _seeded(seed: int, place: torch.device) -> Iterator[None]:
+    """The global random numbers (dropout draws them) start from `seed` inside, and go on as before afterwards."""
+    cuda = place.type == "cuda"
+    with torch.random.fork_rng(devices=[place] if cuda else []):
+        torch.default_generator.manual_seed(seed)  # not torch.manual_seed, which would reach other devices too
+        if cuda:
+            with torch.cuda.device(place):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+class _NoBar:
+    """Takes the calls of a progress bar and shows nothing."""
+
+    def __enter__(self) -> _NoBar:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def update(self) -> None: ...
+
+    def set_postfix(self, **values: str) -> None: ...
+
+
+def _bar(total: int, done: int, wanted: bool) -> Any:
+    if wanted:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            return _NoBar()
+        return tqdm(total=total, initial=done, unit="step")
+    return _NoBar()
+
+
+def mlp(
+    sizes: list[int] | tuple[int, ...],
+    seed: int = 0,
+    activation: Callable[[], nn.Module] = nn.ReLU,
+    device: Any = None,
+    dtype: torch.dtype = torch.float32,
+) -> nn.Sequential:
+    """A network of linear layers with an activation between them, the same weights for the same seed on any device.
+
+    Args:
+        sizes: units of each layer, inputs first: `[64, 32, 10]` has one hidden layer.
+        seed: of the weights; the global random state is not touched.
+        activation: makes the layer between two linear ones, such as `nn.Tanh`.
+        device: where it lives; `engine.device()`, as that of the data sets, when left out.
+        dtype: of the weights.
+
+    Raises:
+        ValueError: fewer than two sizes, or one below 1.
+
+    >>> mlp([2, 3, 1], device="cpu")
+    Sequential(
+      (0): Linear(in_features=2, out_features=3, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=3, out_features=1, bias=True)
+    )
+    """
+    if len(sizes) < 2 or not all(isinstance(size, int) and size >= 1 for size in sizes):
+        raise ValueError(f"mlp: sizes must be two or more whole numbers, at least 1, inputs first; got {sizes!r}")
+    layers: list[nn.Module] = []
+    with _seeded(seed, torch.device("cpu")):
+        for inputs, outputs in itertools.pairwise(sizes):
+            layers += [nn.Linear(inputs, outputs, dtype=dtype, device="cpu"), activation()]
+    return nn.Sequential(*layers[:-1]).to(default_device() if device is None else device)
