@@ -30,7 +30,7 @@ def test_contours_are_spread_over_the_picture(name):
 
 def test_rows_are_y():
     surface = SURFACES["ravine"]
-    x, y, height = relief(surface, 7, 5)
+    height = relief(surface, 7, 5).height
     assert height.shape == (5, 7)
     assert height[0, 3] > height[2, 0]  # the ravine is steep in y
 

@@ -211,6 +211,8 @@ def _own_look(index: int) -> style.Series:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, NotImplementedError):
+        return "it is not written yet"  # an exercise as it is handed out
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said[:200] + '…' if len(said) > 200 else said}".rstrip(": .")
 
