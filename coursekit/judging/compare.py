@@ -14,7 +14,20 @@ from coursekit.probe.values import Huge, describe
 # Taken hold of before any code of a learner runs, so that a patched torch does not judge.
 _subtract, _abs, _isfinite, _maximum, _nonzero = torch.sub, torch.abs, torch.isfinite, torch.max, torch.nonzero
 
-ORDER = ("attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype", "unchanged", "finite", "value")
+ORDER = (
+    "delegated",
+    "attempted",
+    "runs",
+    "time",
+    "memory",
+    "type",
+    "structure",
+    "shape",
+    "dtype",
+    "unchanged",
+    "finite",
+    "value",
+)
 
 # rtol: share of the expected number; atol: share of the largest number in the same tensor.
 TOLERANCE = {torch.float64: (1e-9, 1e-13), torch.float32: (1e-4, 1e-6), torch.float16: (1e-2, 1e-3)}

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from coursekit.exercise import Convention, Exercise, Slip
+from coursekit.exercise import Convention, Exercise, Slip, Trajectory
 from coursekit.judging.compare import compare
 from coursekit.judging.edits import Edit
 from coursekit.judging.source import NotApplicable, made
@@ -145,3 +145,11 @@ def diagnosis_case(exercise: Exercise) -> Case:
     if isinstance(case, Steps):
         return replace(case, steps=min(STEPS, case.steps), judged=False)
     return replace(case, judged=False)
+
+
+def varied(exercise: Exercise, first: Case) -> list[Case]:
+    """The first steps of the diagnosis case again, each with one hyperparameter changed: does the answer see it?"""
+    if not isinstance(first, Steps) or not isinstance(exercise.probe, Trajectory):
+        return []
+    other = exercise.probe.hyper[1]
+    return [replace(first, steps=2, hyper=first.hyper | {n: other[n]}, varies=n) for n in first.hyper if n in other]

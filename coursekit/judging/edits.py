@@ -29,6 +29,17 @@ TWINS = {
     "exp": ("log",),
     "log1p": ("log",),
 }
+# Numbers that learners write in place of a hyperparameter.
+FIXED = {
+    "lr": (1e-3, 1e-2, 0.1, 1.0),
+    "beta": (0.9, 0.99, 0.5),
+    "beta1": (0.9,),
+    "beta2": (0.999, 0.99),
+    "eps": (1e-8, 1e-10, 1e-7, 1e-6, 0.0),
+    "weight_decay": (0.01, 0.0),
+    "p": (0.5,),
+    "lam": (0.01,),
+}
 LEFT_OUT = {ast.Add: "term", ast.Sub: "term", ast.Mult: "factor", ast.Div: "division", ast.Pow: "power"}
 
 
@@ -160,6 +171,10 @@ class Sheet:
             for path, node in _expressions(self.tree.body[i], (("body", i),)):
                 if isinstance(node, ast.Name) and node.id in self.arguments:
                     uses.setdefault(node.id, []).append(path)
+        for a in sorted(uses.keys() & self.scalars):
+            for value in FIXED.get(a, ()):
+                words = f"`{a}` were {value:g}, whatever is asked for"
+                yield Edit(words, "", tuple((p, ast.Constant(value)) for p in uses[a]))
         for a in sorted(uses):
             for b in sorted(self.arguments - {a, "state", "grad_fn"}):
                 if (a in self.scalars) != (b in self.scalars):

@@ -151,7 +151,8 @@ def picture(prepared: Prepared, outcomes: list[Outcome], first: Difference) -> P
     """Where the learner's path leaves the reference's, on the case that is there for the picture."""
     for i, case in enumerate(prepared.cases):
         have, want = outcomes[i], prepared.expected[i]
-        if i == 0 or not isinstance(case, Steps) or case.judged or have.fault or want.fault:
+        other = not isinstance(case, Steps) or case.judged or case.varies or case is prepared.cases[0]
+        if other or have.fault or want.fault:
             continue
         yours, reference = have.value["path"].flatten(), want.value["path"].flatten()
         apart = torch.nonzero(~torch.isclose(yours, reference, rtol=1e-6, atol=1e-9)).flatten()

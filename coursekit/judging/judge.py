@@ -9,22 +9,32 @@ from typing import Any
 import torch
 
 from coursekit.bank import index
-from coursekit.exercise import Convention, Exercise, Law, Stochastic, Structure
-from coursekit.judging import evidence
+from coursekit.exercise import Convention, Exercise, Law, Stochastic, Structure, identifier
+from coursekit.judging import crashes, evidence, relations
 from coursekit.judging.compare import Difference, differences
-from coursekit.judging.diagnosis import Catalogue, Named, diagnosis_case
+from coursekit.judging.diagnosis import Catalogue, Named, diagnosis_case, varied
 from coursekit.judging.source import signature
 from coursekit.judging.verdict import Verdict
 from coursekit.probe.cases import Case, Outcome
 from coursekit.probe.running import run_case, state_names
 
+# Said by the course's own answer when a learner's function reaches it.
+LOCKED = "this is the course's own answer"
+# Failures before any number is compared: their own words name them.
+CARELESS = {
+    "type": "another type returned",
+    "structure": "another structure returned",
+    "dtype": "another dtype",
+    "unchanged": "inputs changed in place",
+}
 FAULTS = {"attempted": "not_attempted", "runs": "error", "time": "timeout", "memory": "memory", "crashed": "crashed"}
 
 
 class Prepared:
     """One exercise on one seed: its cases, what the reference gives on them, and the known mistakes.
 
-    The first case is the same for every seed and not judged: mistakes are known by their numbers on it.
+    The first case is the same for every seed and not judged: mistakes are known by their numbers on it. The last ones
+    vary it in one hyperparameter each, and repeat it.
     """
 
     def __init__(self, exercise: Exercise, seed: int):
@@ -34,6 +44,7 @@ class Prepared:
         devices = [torch.device("cpu")] + [torch.device("cuda")] * torch.cuda.is_available()
         for device in devices:
             self.cases += exercise.probe.cases(exercise.answer, generator, device)
+        self.cases += [*varied(exercise, self.cases[0]), self.cases[0]]
         self.states = index.state_types()
         names = state_names(self.states)
         self.expected = [run_case(exercise.answer, case, names) for case in self.cases]
@@ -67,9 +78,9 @@ def judge(prepared: Prepared, outcomes: list[Outcome], used: frozenset[str] | se
     """The verdict on an answer that gave these outcomes and uses these library names."""
     exercise = prepared.exercise
     blank = Verdict(exercise.name, "passed", exercise.points, exercise.points, hints=exercise.hints)
-    unattempted = outcomes[0].fault is not None and outcomes[0].fault.check == "attempted"
-    if (named := _refused(exercise, set(used))) and not unattempted:
-        words = f"{exercise.name} is to be written by hand here, and yours calls {named}."
+    fault = outcomes[0].fault
+    if not (fault and fault.check == "attempted") and (called := _refused(exercise, set(used), outcomes)):
+        words = f"{exercise.name} is to be written by hand here, and yours calls {called}."
         return replace(blank, status="refused", points=0, message=words, diagnosis="delegated", title="delegated")
     found = _differences(prepared, outcomes)
     checks = evidence.checks(prepared, outcomes, found)
@@ -120,10 +131,14 @@ def _failed(prepared: Prepared, outcomes: list[Outcome], verdict: Verdict, found
         call=evidence.call(prepared, first),
         picture=evidence.picture(prepared, outcomes, first),
     )
+    facts = evidence.facts(prepared, found)
     if named := prepared.catalogue.find(outcomes):
-        return _with_name(verdict, exercise, named, evidence.facts(prepared, found))
-    title = next((law.name for law in prepared.laws if law.id == first.law), "")
-    return replace(verdict, message=evidence.plain_words(prepared, first), diagnosis=first.law or None, title=title)
+        return _with_name(verdict, exercise, named, facts)
+    if first.check not in CARELESS and (relation := relations.find(prepared, outcomes)):
+        return _with_name(verdict, exercise, Named((relation,)), facts)
+    title = CARELESS.get(first.check) or next((law.name for law in prepared.laws if law.id == first.law), "")
+    words = evidence.plain_words(prepared, first)
+    return replace(verdict, message=words, diagnosis=identifier(title) or None, title=title)
 
 
 def _with_name(verdict: Verdict, exercise: Exercise, named: Named, facts: dict[str, Any]) -> Verdict:
@@ -143,13 +158,15 @@ def _fault_words(exercise: Exercise, first: Difference) -> str:
         return f"{exercise.name} is not written yet."
     if first.check == "runs" and not first.line and first.message.startswith("TypeError"):
         return f"It could not be called as {signature(exercise.answer)}: {first.message}."
-    return f"{first.message}{where}."
+    explained = crashes.meaning(first.message) if first.check == "runs" else ""
+    return f"{first.message}{where}. {explained}".strip()
 
 
-def _refused(exercise: Exercise, used: set[str]) -> str:
-    """Which forbidden thing an answer uses, in words, or nothing."""
-    if "coursekit.reference" in used:
+def _refused(exercise: Exercise, used: set[str], outcomes: list[Outcome]) -> str:
+    """Which forbidden thing an answer uses, by its names or as it ran; in words, or nothing."""
+    if "coursekit.reference" in used or any(o.fault and LOCKED in o.fault.message for o in outcomes):
         return "the course's own answer"
     if "optim" in used:
         return "torch.optim"
-    return next((f"`{name}`" for name in sorted(exercise.refuse & used)), "")
+    called = next((o.fault.message for o in outcomes if o.fault and o.fault.check == "delegated"), "")
+    return f"`{name}`" if (name := called or next(iter(sorted(exercise.refuse & used)), "")) else ""

@@ -18,7 +18,7 @@ from coursekit.probe.values import MAX_ITEMS, Huge, Other, Quadratic, Seed, bare
 class Fault:
     """Why a case gave no value: which check failed, in words, and the line of theirs where it happened."""
 
-    check: str  # "attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype"
+    check: str  # "delegated", "attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype"
     message: str
     line: int | None = None
     text: str = ""
@@ -87,6 +87,7 @@ class Steps:
     state_name: str
     takes_grad_fn: bool = False
     judged: bool = True  # False: only for the picture, or to know mistakes by
+    varies: str = ""  # the one hyperparameter in which it differs from the first case
     label: str = ""
 
     def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:

@@ -10,6 +10,7 @@ import inspect
 import io
 import linecache
 import threading
+import traceback
 import types
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 
 from coursekit.probe.cases import Case, Fault, Outcome, Stopped
 from coursekit.probe.values import cut
+from coursekit.probe.watch import Watch, optimizers_seen
 
 
 def run(
@@ -26,8 +28,12 @@ def run(
     *,
     states: dict[str, tuple[str, ...]],
     seconds: float = 5.0,
+    refuse: frozenset[str] = frozenset(),
 ) -> list[Outcome]:
     """Run every case within `seconds` in all; a fault in one does not keep the others from running.
+
+    An answer that makes a torch optimizer, or calls a torch function in `refuse` in its first case, gets the fault
+    "delegated" there.
 
     Prints of theirs are kept, and shown up to a length once. Default dtype, grad mode and the global random state are
     set for the run and put back after it.
@@ -38,10 +44,14 @@ def run(
     outcomes: list[Outcome] = []
     try:
         torch.set_default_dtype(torch.float32)
-        with time_limit(seconds), contextlib.redirect_stdout(printed):
+        with time_limit(seconds), contextlib.redirect_stdout(printed), optimizers_seen() as optimizers:
             for case in cases:
                 torch.random.manual_seed(0)
-                outcomes.append(run_case(function, case, names))
+                with Watch(refuse) if refuse and not outcomes else contextlib.nullcontext() as watch:
+                    outcomes.append(run_case(function, case, names))
+                if called := [*optimizers, *(sorted(watch.seen) if watch else [])]:
+                    outcomes[-1] = Outcome(fault=Fault("delegated", called[0]))
+                    break
                 if outcomes[-1].fault and outcomes[-1].fault.check in ("attempted", "memory"):
                     break
     except TimeUp:
@@ -78,7 +88,13 @@ def run_case(function: Callable[..., Any], case: Case, names: dict[str, Any]) ->
     except BaseException as error:  # SystemExit too: their code ended, not the course
         line, text = their_line(error, function)
         check = "memory" if "can't allocate memory" in str(error) else "runs"
-        return Outcome(fault=Fault(check, cut(f"{type(error).__name__}: {error}"), line, text))
+        return Outcome(fault=Fault(check, cut(said(error)), line, text))
+
+
+def said(error: BaseException) -> str:
+    """The error in Python's own words, with its "Did you mean"."""
+    lines = traceback.TracebackException.from_exception(error, limit=0).format_exception_only()
+    return "".join(lines).strip() or type(error).__name__
 
 
 def their_line(error: BaseException, function: Callable[..., Any]) -> tuple[int | None, str]:

@@ -1,0 +1,137 @@
+"""Common errors of Python and torch, in a sentence that says what to look for."""
+
+from __future__ import annotations
+
+import re
+
+# pattern in the error's own words, and what it means here; \1, \2 stand for what the pattern caught
+MEANINGS = (
+    (
+        r"The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)",
+        r"Tensors of different shapes were put together: \1 against \2 along one dimension. Print both shapes.",
+    ),
+    (
+        r"mat1 and mat2 shapes cannot be multiplied \((\S+) and (\S+)\)",
+        r"A matrix product of \1 with \2 has no meaning: the inner sizes must agree. Is a transpose missing?",
+    ),
+    (
+        "Dimension out of range",
+        "A `dim` that this tensor does not have. Count its dimensions with `x.dim()`.",
+    ),
+    (
+        "shape '.*' is invalid for input of size",
+        "A reshape to a shape with another number of elements.",
+    ),
+    (
+        r"expected scalar type (\w+) but found (\w+)|must have the same dtype",
+        "Tensors of different dtypes were put together. Make new ones like an argument: `torch.zeros_like(x)`.",
+    ),
+    (
+        "a leaf Variable that requires grad",
+        "An argument was changed in place (`+=`, `-=`, `add_`). Make a new tensor: `x = x - y`.",
+    ),
+    (
+        "Boolean value of Tensor with more than one value is ambiguous",
+        "An `if` or `max(...)` was given a whole tensor. Use `torch.where`, `clamp` or `torch.maximum`.",
+    ),
+    (
+        r"only one element tensors|only integer tensors of a single element|a Tensor with \d+ elements cannot be",
+        "A number was made from a tensor with many elements. Stay with tensors, or reduce first (`mean`, `sum`).",
+    ),
+    (
+        "can't be cast to the desired output type",
+        "The result has another dtype than the tensor that it is written into.",
+    ),
+    (
+        "'NoneType' object|: 'NoneType' and|and 'NoneType'",
+        "Something is None: a function without `return`, or a name that was never given a value.",
+    ),
+    (
+        r"'(\w+)' object has no attribute '(\w+)'",
+        r"A value of type \1 has no `.\2`. A plain number is no tensor: `x ** 0.5` works for both.",
+    ),
+    (
+        r"unsupported operand type\(s\) for (.+): '(\w+)' and '(\w+)'",
+        r"`\1` was asked of a \2 and a \3.",
+    ),
+    (
+        r"'(\w+)' object is not callable",
+        r"A \1 was called like a function: a missing `*`, or a name used twice.",
+    ),
+    (
+        r"'(\w+)' object is not subscriptable",
+        r"A \1 was indexed with `[...]`.",
+    ),
+    (
+        r"cannot unpack non-iterable (\w+)",
+        r"A \1 was taken apart into several names.",
+    ),
+    (
+        "(?:not enough|too many) values to unpack",
+        "The names on the left are not as many as the values. The state's fields stand in the exercise.",
+    ),
+    (
+        r"(?:local variable|variable) '(\w+)' .*(?:referenced|not associated)",
+        r"`\1` is used before it is given a value in this function.",
+    ),
+    (
+        r"name '(\w+)' is not defined",
+        r"There is no name `\1` here.",
+    ),
+    (
+        r"got an unexpected keyword argument '(\w+)'",
+        r"The function that was called takes no `\1`.",
+    ),
+    (
+        r"missing \d+ required",
+        "A call leaves out an argument.",
+    ),
+    (
+        "math domain error|must be real number, not Tensor",
+        "`math` works on single numbers. For tensors use torch: `x.sqrt()`, `x.log()`, `x.exp()`.",
+    ),
+    (
+        "ZeroDivisionError",
+        "A plain number was divided by 0. Is the step count 0 where it should be 1?",
+    ),
+    (
+        "maximum recursion depth",
+        "The function calls itself without an end.",
+    ),
+    (
+        r"index (-?\d+) is out of bounds",
+        r"Index \1 is beyond the end. Indices begin at 0.",
+    ),
+    (
+        "(?:list|tuple) index out of range",
+        "An index beyond the end. Indices begin at 0.",
+    ),
+    (
+        "element 0 of tensors does not require grad",
+        "The result does not depend on the argument through torch: was it made from `.item()` or NumPy?",
+    ),
+    (
+        r"Can't call numpy\(\) on Tensor that requires grad",
+        "NumPy cannot follow gradients. Stay with torch's functions.",
+    ),
+    (
+        "Expected all tensors to be on the same device",
+        "Tensors on the CPU and the GPU were put together. Make new ones like an argument: `zeros_like(x)`.",
+    ),
+    (
+        "SystemExit",
+        "The function ended Python itself (`exit`, `quit`). Use `return`.",
+    ),
+)
+
+
+def meaning(message: str) -> str:
+    """What an error means, in a sentence; empty when its own words must do.
+
+    >>> meaning("TypeError: 'float' object is not callable")
+    'A float was called like a function: a missing `*`, or a name used twice.'
+    """
+    for pattern, words in MEANINGS:
+        if found := re.search(pattern, message):
+            return found.expand(words) if "\\1" in words else words
+    return ""

@@ -1,0 +1,148 @@
+"""What can be said when no known mistake gives the numbers: how arguments, state and cases are treated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from coursekit.exercise import Slip
+from coursekit.judging.compare import compare
+from coursekit.judging.ratios import close, factor, main, numbers, offset, shape_of
+from coursekit.probe.cases import Case, Outcome, Steps
+from coursekit.probe.running import run_case, state_names
+
+if TYPE_CHECKING:
+    from coursekit.judging.judge import Prepared
+
+Said = tuple[str, str] | None  # a name and a message
+
+
+def find(prepared: Prepared, outcomes: list[Outcome]) -> Slip | None:
+    """The first relation that holds, as a slip with its words; None when there is none."""
+    if not prepared.by_value:
+        return None
+    for relation in (_not_repeatable, _state_lost, _ignored, _only_some, factor, offset, shape_of, _first_step):
+        if found := relation(prepared, outcomes):
+            return Slip(found[0], [], found[1].replace("{", "{{").replace("}", "}}"))
+    return None
+
+
+def _not_repeatable(prepared: Prepared, outcomes: list[Outcome]) -> Said:
+    """The first case is run once more as the last: does it give the same?"""
+    first, last = outcomes[0], outcomes[-1]
+    if compare(prepared.cases[0], first, last, nan=True) is None or not (first.fault is None or last.fault is None):
+        return None
+    words = "The same call gives another result the second time: something is kept between calls (a global name, an "
+    return (
+        "kept between calls",
+        words + "attribute, a changed default argument). Everything it needs must come in as arguments.",
+    )
+
+
+def _ignored(prepared: Prepared, outcomes: list[Outcome]) -> Said:
+    """Cases that differ from the first in one hyperparameter alone: does the answer see it?"""
+    first = prepared.cases[0]
+    if not isinstance(first, Steps) or outcomes[0].fault:
+        return None
+    for case, want, have in zip(prepared.cases, prepared.expected, outcomes, strict=True):
+        if not isinstance(case, Steps) or not case.varies or have.fault or want.fault:
+            continue
+        n = case.steps + 1
+        same = torch.equal(have.value["path"], outcomes[0].value["path"][:n])
+        if same and not torch.equal(want.value["path"], prepared.expected[0].value["path"][:n]):
+            values = f"{first.hyper[case.varies]:g} to {case.hyper[case.varies]:g}"
+            words = f"The result does not depend on `{case.varies}`: it stays the same when that goes from {values}. "
+            return f"{case.varies} not used", words + "Is it left out, or is a number in its place?"
+    return None
+
+
+def _state_lost(prepared: Prepared, outcomes: list[Outcome]) -> Said:
+    """The reference with its state lost or mixed up between steps: does it give these numbers?"""
+    answer = prepared.exercise.answer
+    State = getattr(answer, "State", None)
+    if State is None or not State._fields:
+        return None
+
+    def forgetful(param: Tensor, grad: Any, state: Any, **hyper: Any):
+        return answer(param, grad, state, **hyper)[0], state
+
+    def fresh_every_step(param: Tensor, grad: Any, state: Any, **hyper: Any):
+        return answer(param, grad, answer.init(param), **hyper)
+
+    words = (
+        "The state that comes back is the one that went in, so every step forgets the last. Return the new one."
+    )
+    if _gives(prepared, forgetful, outcomes):
+        return "state not carried", words
+    words = "The state that comes in is not used: each step is computed as if it were the first."
+    if _gives(prepared, fresh_every_step, outcomes):
+        return "state not read", words
+    tensors = [name for name in State._fields if name != "t"]
+    for a, b in ((a, b) for i, a in enumerate(tensors) for b in tensors[i + 1 :]):
+        order = ", ".join(State._fields)
+        words = f"The new `{a}` and `{b}` come back in each other's places: the state's fields are ({order})."
+        if _gives(prepared, _exchanged(answer, a, b), outcomes):
+            return f"{a} and {b} returned in exchanged order", words
+    return None
+
+
+def _exchanged(answer: Any, a: str, b: str) -> Callable[..., Any]:
+    def exchanged(param: Tensor, grad: Any, state: Any, **hyper: Any):
+        param, new = answer(param, grad, state, **hyper)
+        return param, new._replace(**{a: getattr(new, b), b: getattr(new, a)})
+
+    return exchanged
+
+
+def _gives(prepared: Prepared, function: Callable[..., Any], outcomes: list[Outcome]) -> bool:
+    names = state_names(prepared.states)
+    pairs = [(c, o) for c, o in zip(prepared.cases, outcomes, strict=True) if c.judged]
+    return all(compare(case, run_case(function, case, names), outcome, nan=True) is None for case, outcome in pairs)
+
+
+def _only_some(prepared: Prepared, outcomes: list[Outcome]) -> Said:
+    """Right in some cases and wrong in others: what sets the wrong ones apart?"""
+    triples = zip(prepared.cases, prepared.expected, outcomes, strict=True)
+    judged = [(c, compare(c, w, o) is None) for c, w, o in triples if c.judged]
+    right, wrong = [c for c, ok in judged if ok], [c for c, ok in judged if not ok]
+    if not right or not wrong:
+        return None
+    for name, kind in (("dtype", _dtype), ("shape", _shape), ("device", _device)):
+        good, bad = {kind(c) for c in right}, {kind(c) for c in wrong}
+        if not good & bad and None not in good | bad and len(good | bad) > 1:
+            others = ", ".join(sorted(map(str, good)))
+            return f"wrong for some {name}", f"Right for {name} {others}; wrong for {', '.join(sorted(map(str, bad)))}."
+    if isinstance(judged[0][0], Steps):
+        starts = {c.state.get("t", 0) == 0 for c in wrong if isinstance(c, Steps)}
+        if starts == {False} and all(isinstance(c, Steps) and c.state.get("t", 0) == 0 for c in right):
+            words = "Right from a fresh start, wrong when the state says that steps were taken before."
+            return "wrong from a later state", words
+    return None
+
+
+def _dtype(case: Case) -> str | None:
+    x = main(case)
+    return str(x.dtype).removeprefix("torch.") if x is not None else None
+
+
+def _shape(case: Case) -> str | None:
+    x = main(case)
+    return None if x is None else f"{x.dim()}-D"
+
+
+def _device(case: Case) -> str | None:
+    x = main(case)
+    return None if x is None else x.device.type
+
+
+def _first_step(prepared: Prepared, outcomes: list[Outcome]) -> Said:
+    pairs = [(c, y, r) for c, y, r in numbers(prepared, outcomes) if isinstance(c, Steps)]
+    fresh = [(y, r) for c, y, r in pairs if c.state.get("t", 0) == 0]
+    if not fresh or not all(close(y[0], r[0]) and not close(y, r) for y, r in fresh):
+        return None
+    words = "The first step from a fresh start is right in every case, and the second is not: look at what is kept in "
+    words += "the state, and at what depends on `t`." if "t" in prepared.exercise.answer.State._fields else "the state."
+    return "wrong from the second step", words
