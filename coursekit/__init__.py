@@ -12,12 +12,13 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "check": "coursekit.judging.check",
+    "yours": "coursekit.judging.check",
     "hint": "coursekit.judging.check",
     "solution": "coursekit.judging.check",
     "answer": "coursekit.judging.check",
     "progress": "coursekit.judging.progress",
 }
-__all__ = ["__version__", "answer", "check", "hint", "progress", "solution"]
+__all__ = ["__version__", "answer", "check", "hint", "progress", "solution", "yours"]
 
 
 def __getattr__(name: str) -> Any:

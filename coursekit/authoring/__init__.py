@@ -1,0 +1,1 @@
+"""What an author runs: notebooks are made from their sources, and every exercise is proved two-sided."""
