@@ -81,7 +81,8 @@ def sweep(
 
     Raises:
         ValueError: an empty axis, a value out of range, a result too large, a rule that is not elementwise.
-        TypeError: a hyperparameter that the rule does not have, or one that is no number and no sequence of numbers.
+        TypeError: a hyperparameter that the rule does not have, or one that is no number and no sequence of numbers;
+            something that is no rule or no surface.
 
     >>> from coursekit.engine.surfaces import SURFACES
     >>> from coursekit.reference import RULES
@@ -93,9 +94,11 @@ def sweep(
     """
     rule = as_rule(function)
     name = rule.__name__
+    if not isinstance(surface, Surface):
+        raise TypeError(f"sweep: surface must be a Surface, such as SURFACES['ravine']; got {surface!r:.60}")
     point = _start(surface.start if start is None else start)
     axes = {key: _axis(name, key, values) for key, values in grids.items() if not isinstance(values, Real)}
-    hyper = settings(rule, {key: values for key, values in grids.items() if key not in axes} | axes)
+    hyper = settings(rule, {**grids, **axes})
     shape = tuple(len(values) for values in axes.values())
     block = BLOCK.get(point.device.type, BLOCK["cuda"]) if block is None else block
     _check_sizes(shape, steps, block, keep, max_bytes, point.element_size())

@@ -100,7 +100,7 @@ def train(
     (3, 36, True)
     """
     for name, value in {"epochs": epochs, "batch_size": batch_size, "early_stop": early_stop}.items():
-        if value is not None and not (isinstance(value, int) and value >= 1):
+        if not (isinstance(value, int) and value >= 1) and (name, value) != ("early_stop", None):
             raise ValueError(f"train: {name} must be a whole number, at least 1; got {value!r}")
     places = {str(p.device) for p in model.parameters()} | {str(data.x_train.device)}
     if len(places) > 1:

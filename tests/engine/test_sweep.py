@@ -180,6 +180,7 @@ def test_a_start_keeps_its_dtype_and_is_not_changed():
         ({"block": 0}, ValueError, "block must be a whole number, at least 1; got 0"),
         ({"keep": "best"}, ValueError, 'keep must be "all" or "last"; got \'best\''),
         ({"start": (1.0, 2.0, 3.0)}, ValueError, r"start must be a point \(x, y\)"),
+        ({"surface": "bowl"}, TypeError, "surface must be a Surface, such as .*; got 'bowl'"),
         ({"function": "adam"}, TypeError, "a rule must be a function"),
     ],
 )
