@@ -50,13 +50,18 @@ def put_up(limits: Limits, keep: int, scratch: str, tasks: int) -> None:
     _limit("RLIMIT_NPROC", tasks + limits.processes)
     if mapped := mapped_bytes():
         _limit("RLIMIT_AS", mapped + limits.memory)
+    another_user()
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def another_user() -> None:
+    """Be nobody, where this process is root and there is such a user: some containers have root alone."""
     if os.geteuid() == 0:
-        with contextlib.suppress(OSError):  # in a container without this user root is all there is
+        with contextlib.suppress(OSError):
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _limit(name: str, soft: int, hard: int | None = None) -> None:

@@ -33,6 +33,7 @@ class Reading:
     answers: dict[str, Any] = field(default_factory=dict)  # quiz to value; None where it could not be read
     broken: dict[str, str] = field(default_factory=dict)  # a name that a cell defines which does not parse, and where
     unreadable: str = ""  # why the whole file could not be read
+    status: str = "error"  # and what that means for its exercises
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,16 @@ class Ran:
 class Failed:
     """A job that gave nothing: a status of the verdicts, and the reason in words."""
 
-    status: str  # "timeout", "memory", "crashed", "internal"
+    status: str  # "timeout", "memory", "crashed"
     reason: str
 
 
 class NotHere(RuntimeError):
     """Grading cannot run on this system; the message says what can be done."""
+
+
+class Stopped(Exception):
+    """The grader is ending; the job has no result."""
 
 
 class WarmParent:
@@ -61,6 +66,8 @@ class WarmParent:
     def __init__(self, *, seconds: float = 10.0, memory: int = 2**30):
         self.seconds, self.memory = seconds, memory
         self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self.unreadable = False  # whether the children's user may not read the interpreter's folder
 
     def __enter__(self) -> WarmParent:
         return self
@@ -68,9 +75,13 @@ class WarmParent:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, data: bytes, suffix: str, label: str, wanted: list[str], quizzes: list[str]) -> Reading | Failed:
+    def read(self, data: bytes, suffix: str, label: str, wanted: list[str], quizzes: list[str]) -> Reading:
         """What a submitted file defines and answers, of the names asked for."""
-        return self._perform({"kind": "read", "wanted": wanted, "quizzes": quizzes}, data, suffix, label, _reading)
+        job = {"kind": "read", "wanted": wanted, "quizzes": quizzes}
+        found = self._perform(job, data, suffix, label, _reading)
+        if isinstance(found, Failed):
+            return Reading(unreadable=f"reading it did not end well: {found.reason}", status=found.status)
+        return found
 
     def run(
         self, data: bytes, suffix: str, label: str, name: str, cases: list[Case], states: dict[str, tuple[str, ...]]
@@ -78,6 +89,12 @@ class WarmParent:
         """What the file's function `name` gives on the cases."""
         job = {"kind": "run", "exercise": name, "cases": cases, "states": states}
         return self._perform(job, data, suffix, label, lambda tree: _ran(tree, len(cases)))
+
+    def stop(self) -> None:
+        """End the process from another thread: the job under way raises Stopped, and no other is begun."""
+        self._stopped = True
+        if (process := self._process) is not None:
+            process.kill()
 
     def close(self) -> None:
         """End the process; a later job starts a new one."""
@@ -99,7 +116,9 @@ class WarmParent:
         job |= {"seconds": self.seconds, "wall": wall, "memory": self.memory}
         frame = wire.encode(job)
         for _ in range(2):  # a parent that was ended gets one more try
-            answer = self._exchange(frame, time.monotonic() + wall + 5)
+            answer = None if self._stopped else self._exchange(frame, time.monotonic() + wall + 5)
+            if self._stopped:
+                raise Stopped
             if answer is not None:
                 return self._understood(answer, read)
             self.close()
@@ -107,6 +126,8 @@ class WarmParent:
 
     def _exchange(self, frame: bytes, until: float) -> bytes | None:
         process = self._process or self._start()
+        if self._stopped:
+            return None
         try:
             wire.write_frame(process.stdin.fileno(), frame)  # type: ignore[union-attr]
             return wire.read_frame(process.stdout.fileno(), wire.MAX_FRAME + 1, until)  # type: ignore[union-attr]
@@ -148,7 +169,8 @@ class WarmParent:
                 ready = wire.read_frame(process.stdout.fileno(), 100, time.monotonic() + 120)  # type: ignore[union-attr]
             except (OSError, TimeoutError, ValueError):
                 ready = None
-            if ready != b"ready":
+            self.unreadable = ready == b"unreadable"
+            if ready not in (b"ready", b"unreadable"):
                 self.close()
                 errors.seek(0)
                 last = errors.read().decode("utf-8", "replace").strip().rpartition("\n")[2] or "no reason given"

@@ -1,0 +1,226 @@
+"""Grades many submissions: one warm parent per thread, every finished file into the gradebook at once."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from coursekit.bank import index
+from coursekit.classroom.gradebook import Gradebook
+from coursekit.classroom.sandbox.warm import Ran, Reading, Stopped, WarmParent
+from coursekit.classroom.submission import File, Submission, key
+from coursekit.judging.judge import Prepared, judge, prepare
+from coursekit.judging.quiz import judge_quiz
+from coursekit.judging.verdict import Verdict
+from coursekit.probe.cases import Case, Fault, Outcome, Steps
+
+WHOLE_FILE = "(file)"  # stands where the exercise would, when a file cannot be read and no chapter is asked for
+NOTHING = "it defines no function of the course and names no chapter: --chapter says which was asked for"
+CHECKS = {"timeout": "time", "memory": "memory", "crashed": "crashed"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to grade: threads, seconds an exercise, only one exercise, a chapter for files that name none."""
+
+    jobs: int = 1
+    seconds: float = 10.0
+    only: str | None = None
+    chapter: str | None = None
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A submission with its verdicts in the course's order, and a note on what could not be read or asked for."""
+
+    student: str
+    file: str
+    verdicts: tuple[Verdict, ...] = ()
+    note: str = ""
+    fresh: bool = False  # whether something of it was graded now, and not before
+
+    @property
+    def points(self) -> float:
+        return sum(v.points for v in self.verdicts)
+
+    @property
+    def max_points(self) -> float:
+        return sum(v.max_points for v in self.verdicts)
+
+
+def run(
+    submissions: list[Submission], book: Gradebook, settings: Settings, tell: Callable[[Graded], None]
+) -> tuple[list[Graded], bool]:
+    """Grade what the gradebook does not have yet, and tell of each submission as it is done.
+
+    The second value says whether the answers ran as a user who may not read the interpreter's folder.
+
+    An exception, Ctrl-C too, ends the run; all that is finished is kept.
+    """
+    todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, Graded] | BaseException] = queue.SimpleQueue()
+    for i in [*range(len(submissions)), *[None] * settings.jobs]:
+        todo.put(i)
+    grader = Grader(book, settings)
+    parents = [WarmParent(seconds=settings.seconds) for _ in range(min(settings.jobs, len(submissions)))]
+
+    def work(parent: WarmParent) -> None:
+        try:
+            with parent:
+                while (i := todo.get()) is not None:
+                    done.put((i, grader.grade(parent, submissions[i])))
+        except Stopped:
+            return
+        except BaseException as error:
+            done.put(error)
+
+    threads = [threading.Thread(target=work, args=(parent,), daemon=True) for parent in parents]
+    graded: dict[int, Graded] = {}
+    try:
+        for thread in threads:
+            thread.start()
+        while len(graded) < len(submissions):
+            found = done.get()
+            if isinstance(found, BaseException):
+                raise found
+            graded[found[0]] = found[1]
+            tell(found[1])
+    finally:
+        for parent in parents:
+            parent.stop()
+        for thread in threads:
+            thread.join(5)
+    return [graded[i] for i in range(len(submissions))], any(parent.unreadable for parent in parents)
+
+
+class Grader:
+    """Grades one submission after the other, in several threads at once."""
+
+    def __init__(self, book: Gradebook, settings: Settings):
+        self.book, self.settings = book, settings
+        self._judging = threading.Lock()  # the judge sets torch's defaults and standard output while it works
+        self._order = [*index.exercises(), *index.quizzes()]
+
+    def grade(self, parent: WarmParent, submission: Submission) -> Graded:
+        """The verdicts on a submission; of several files with the same exercise the best counts."""
+        best: dict[str, Verdict] = {}
+        notes, fresh = [], False
+        for file in submission.files:
+            reading, verdicts, new = self._file(parent, submission.student, file)
+            fresh |= new
+            if reading.unreadable:
+                notes.append(reading.unreadable if len(submission.files) == 1 else f"{file.name}: {reading.unreadable}")
+            for name, v in verdicts.items():
+                if name not in best or (v.points, v.passed) > (best[name].points, best[name].passed):
+                    best[name] = v
+        if len(best) > 1:
+            best.pop(WHOLE_FILE, None)
+        if not submission.files:
+            notes.append("the folder holds no .ipynb or .py file")
+        elif not best:
+            notes.append(
+                "it defines no function of the course and names no chapter: --chapter says which was asked for"
+            )
+        rows = tuple(best[name] for name in [*self._order, WHOLE_FILE] if name in best)
+        return Graded(submission.student, submission.file, rows, "; ".join(notes), fresh)
+
+    def _file(self, parent: WarmParent, student: str, file: File) -> tuple[Reading, dict[str, Verdict], bool]:
+        """What one file says of itself, the verdicts on it, and whether any is new."""
+        try:
+            data = file.data()
+        except ValueError as error:
+            reading = Reading(unreadable=str(error))
+            return reading, {name: self._unreadable(name, reading) for name in self._asked(file, reading)}, True
+        this = key(student, file, data)
+        before = self.book.reading(this)
+        reading = before or self._read(parent, file, data)
+        kept = self.book.grades(this)
+        asked = self._asked(file, reading)
+        new = {name: self._verdict(parent, file, data, reading, name) for name in asked if name not in kept}
+        if new or before is None:
+            self.book.keep(this, student, file.name, reading, new.values())
+        return reading, {name: (kept | new)[name] for name in asked}, bool(new or before is None)
+
+    def _read(self, parent: WarmParent, file: File, data: bytes) -> Reading:
+        return parent.read(data, file.suffix, file.name, list(index.exercises()), list(index.quizzes()))
+
+    def _asked(self, file: File, reading: Reading) -> list[str]:
+        """What is graded: the one thing asked for, or what the chapter asks for and the file defines."""
+        if self.settings.only:
+            return [self.settings.only]
+        chapters = index.chapters()
+        named = reading.chapter if reading.chapter in chapters else file.chapter(chapters)
+        chapter = chapters.get(named or self.settings.chapter or "")
+        asked = {*reading.functions, *reading.answers}
+        if chapter:
+            asked |= {e.name for e in chapter.exercises} | {q.name for q in chapter.quizzes}
+        if not asked and reading.unreadable:
+            return [WHOLE_FILE]
+        return [name for name in self._order if name in asked]
+
+    def _verdict(self, parent: WarmParent, file: File, data: bytes, reading: Reading, name: str) -> Verdict:
+        if reading.unreadable:
+            return self._unreadable(name, reading)
+        try:
+            if name in index.quizzes():
+                return _quiz(name, reading)
+            with self._judging:
+                prepared = prepare(name, self.book.seed)
+            outcomes, used = _outcomes(parent, file, data, reading, prepared)
+            with self._judging:
+                verdict = judge(prepared, outcomes, used)
+        except (Stopped, MemoryError):
+            raise
+        except Exception as error:  # ours: never held against the learner
+            words = f"This could not be graded: our mistake ({type(error).__name__}: {error}). Please report it."
+            return Verdict(name, "internal", 0, _points(name), words)
+        if verdict.status == "not_attempted" and name not in reading.functions:
+            return replace(verdict, message=f"{name} is not there: no function of this name was found.")
+        return verdict
+
+    def _unreadable(self, name: str, reading: Reading) -> Verdict:
+        words = reading.unreadable[:1].upper() + reading.unreadable[1:]
+        return Verdict(name, reading.status, 0, _points(name), f"{words}.")
+
+
+def _points(name: str) -> float:
+    found = index.exercises().get(name) or index.quizzes().get(name)
+    return found.points if found else 0
+
+
+def _quiz(name: str, reading: Reading) -> Verdict:
+    quiz = index.quiz(name)
+    if name in reading.answers and reading.answers[name] is None:
+        words = f'The value in answer("{name}", ...) is to be a number or a text, written out.'
+        return Verdict(name, "error", 0, quiz.points, words)
+    return judge_quiz(quiz, reading.answers.get(name))
+
+
+def _outcomes(
+    parent: WarmParent, file: File, data: bytes, reading: Reading, prepared: Prepared
+) -> tuple[list[Outcome], frozenset[str]]:
+    """What the file's function gives on the cases; why there is nothing, where there is nothing."""
+    name, cases = prepared.exercise.name, prepared.cases
+    if name in reading.functions:
+        sent = [case for case in cases if _on_cpu(case)]  # a child has no GPU
+        ran = parent.run(data, file.suffix, file.name, name, sent, prepared.states)
+        if isinstance(ran, Ran):
+            return _spread(ran.outcomes, cases, prepared.expected), ran.used
+        fault = Fault(CHECKS[ran.status], ran.reason)
+    elif name in reading.broken:
+        fault = Fault("runs", f"the cell that defines it does not parse: {reading.broken[name]}")
+    else:
+        fault = Fault("attempted", "no function of this name")
+    return [Outcome(fault=fault)] * len(cases), frozenset()
+
+
+def _on_cpu(case: Case) -> bool:
+    return not isinstance(case, Steps) or case.param.device.type == "cpu"
+
+
+def _spread(outcomes: list[Outcome], cases: list[Case], expected: list[Outcome]) -> list[Outcome]:
+    """One outcome for every case: those that were not sent count as right."""
+    ran: Iterable[Outcome] = iter(outcomes)
+    return [next(ran) if _on_cpu(case) else known for case, known in zip(cases, expected, strict=True)]  # type: ignore[call-overload]

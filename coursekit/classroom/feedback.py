@@ -1,0 +1,130 @@
+"""One feedback page per student (HTML, and the same as text), and one table of the class that leads to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from coursekit.classroom.batch import Graded
+from coursekit.classroom.export import columns, percent, replace
+from coursekit.judging import card
+from coursekit.judging.verdict import STATUSES
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1b1f; --dim: #5a5a66; --line: #d9d9de; --paper: #fff; --link: #005a8e; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8ec; --dim: #a9a9b4; --line: #44444c; --paper: #121215; --link: #56b4e9; }
+}
+body { margin: 2em auto; max-width: 60em; padding: 0 1em; color: var(--ink); background: var(--paper);
+  font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
+a { color: var(--link); } .dim { color: var(--dim); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; } caption { text-align: left; padding: .3em 0; }
+th, td { padding: .35em .7em; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+"""
+
+
+def write_pages(folder: Path, graded: Sequence[Graded], about: str) -> None:
+    """`feedback/NAME.html` and `.txt` for each student, and `index.html` for whoever grades."""
+    place = folder / "feedback"
+    place.mkdir(exist_ok=True)
+    students: dict[str, list[Graded]] = {}
+    for g in graded:
+        students.setdefault(g.student, []).append(g)
+    names = file_names(list(students))
+    for student, own in students.items():
+        replace(place / f"{names[student]}.html", student_page(student, own, about))
+        replace(place / f"{names[student]}.txt", student_text(student, own, about))
+    replace(folder / "index.html", class_page(graded, names, about))
+
+
+def file_names(students: Sequence[str]) -> dict[str, str]:
+    """A file name for each student: letters, digits and dashes, different also where a disk ignores case.
+
+    >>> file_names(["Ada L.", "ada l", "../x", ""])
+    {'Ada L.': 'Ada-L', 'ada l': 'ada-l-2', '../x': 'x', '': 'student'}
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for student in students:
+        plain = re.sub(r"\W+", "-", student).strip("-")[:60] or "student"
+        name, number = plain, 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{plain}-{number}"
+        taken.add(name.lower())
+        names[student] = name
+    return names
+
+
+def student_page(student: str, graded: Sequence[Graded], about: str) -> str:
+    """All that is said to one student."""
+    parts = [f"<h1>{escape(student)}</h1>"]
+    for g in graded:
+        parts.append(f"<h2>{escape(g.file)}: {_score(g)}</h2>")
+        parts.append(f"<p>{escape(_sentence(g.note))}</p>" if g.note else "")
+        parts += [card.html(v) for v in g.verdicts]
+    return _page(f"Feedback for {student}", "\n".join(parts), about)
+
+
+def student_text(student: str, graded: Sequence[Graded], about: str) -> str:
+    """The same as plain text."""
+    parts = [f"Feedback for {student}"]
+    for g in graded:
+        parts.append(f"{g.file}: {_score(g)}" + (f"\n{_sentence(g.note)}" if g.note else ""))
+        parts += [card.text(v) for v in g.verdicts]
+    text = "\n\n".join([*parts, about]) + "\n"
+    return re.sub(r"[^\S\n]|[^\n\x20-\x7e\u00a0-\U0010ffff]", " ", text)  # no control characters of theirs
+
+
+def class_page(graded: Sequence[Graded], names: dict[str, str], about: str) -> str:
+    """Students by exercises: sign, word and points, and the way to each student's page."""
+    exercises = columns(graded)
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in exercises)
+    rows = "\n".join(_row(g, exercises, names[g.student]) for g in graded)
+    table = (
+        f"<h1>{len(graded)} submissions</h1>\n"
+        '<div class="wide" tabindex="0" role="region" aria-label="Grades"><table>\n'
+        "<caption>Every submission with its points and verdicts; a name leads to the feedback.</caption>\n"
+        f'<thead><tr><th scope="col">student</th><th scope="col" class="number">points</th>'
+        f'<th scope="col" class="number">percent</th>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
+    )
+    return _page("Grades", table, about)
+
+
+def _row(g: Graded, exercises: Sequence[str], name: str) -> str:
+    verdicts = {v.exercise: v for v in g.verdicts}
+    cells = ""
+    for exercise in exercises:
+        v = verdicts.get(exercise)
+        if v is None:
+            cells += '<td class="dim">not asked</td>'
+            continue
+        sign, word = STATUSES[v.status]
+        title = f'<br><span class="dim">{escape(v.title)}</span>' if v.title else ""
+        cells += f"<td>{sign} {word} ({v.points:g} of {v.max_points:g}){title}</td>"
+    link = f'<a href="feedback/{escape(name)}.html">{escape(g.student)}</a>'
+    file = f'<br><span class="dim">{escape(g.file)}{": " + escape(g.note) if g.note else ""}</span>'
+    points = f'<td class="number">{g.points:g} of {g.max_points:g}</td><td class="number">{percent(g):g}</td>'
+    return f'<tr><th scope="row">{link}{file}</th>{points}{cells}</tr>'
+
+
+def _score(g: Graded) -> str:
+    return f"{g.points:g} of {g.max_points:g} points ({percent(g):g} %)" if g.max_points else "nothing to grade"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _page(title: str, body: Any, about: str) -> str:
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
+        f'<body>\n<main>\n{body}\n</main>\n<footer class="dim"><p>{escape(about)}</p></footer>\n</body>\n</html>\n'
+    )

@@ -1,0 +1,107 @@
+"""What stands on the terminal: progress while grading, and at the end a table of the class."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from coursekit.bank import index
+from coursekit.classroom.batch import Graded
+from coursekit.exercise import Chapter
+from coursekit.judging.verdict import STATUSES, Verdict
+
+WORDS = {"not_attempted": "not written", "internal": "our mistake", "timeout": "time was up"}
+COLOURS = {"passed": "green", "convention": "yellow", "not_attempted": "dim", "internal": "magenta"}
+
+
+@contextlib.contextmanager
+def progress(console: Console, total: int) -> Iterator[Callable[[Graded], None]]:
+    """A bar with the time left on a terminal; elsewhere a line now and then."""
+    if not console.is_terminal:
+        yield _lines(console, total)
+        return
+    parts = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("about"), TimeRemainingColumn())
+    with Progress(TextColumn("Grading"), *parts, TextColumn("left"), console=console, transient=True) as bar:
+        task = bar.add_task("grading", total=total)
+        yield lambda graded: bar.advance(task)
+
+
+def _lines(console: Console, total: int) -> Callable[[Graded], None]:
+    done = 0
+
+    def tell(graded: Graded) -> None:
+        nonlocal done
+        done += 1
+        if done == total or done % max(1, total // 10) == 0:
+            console.print(f"graded {done} of {total}", highlight=False)
+
+    return tell
+
+
+def show(console: Console, graded: Sequence[Graded], seconds: float) -> None:
+    """The class as a table a chapter, the commonest named mistakes, and how fast it went."""
+    for chapter in index.chapters().values():
+        if table := _table(chapter, graded):
+            console.print(table)
+    for line in (*_mistakes(graded), *_notes(graded)):
+        console.print(line, highlight=False, soft_wrap=True)
+    fresh = sum(g.fresh for g in graded)
+    count = "1 submission" if fresh == 1 else f"{fresh} submissions"
+    rate = f", {fresh / seconds:.1f} submissions per second" if fresh and seconds else ""
+    kept = f"; {len(graded) - fresh} were in the gradebook already" if fresh < len(graded) else ""
+    console.print(f"{count} graded in {seconds:.1f} s{rate}{kept}.", highlight=False, soft_wrap=True)
+
+
+def _table(chapter: Chapter, graded: Sequence[Graded]) -> Table | None:
+    """Students by exercises of one chapter, with a sign and a word each; quizzes by how many are right."""
+    there = {v.exercise for g in graded for v in g.verdicts}
+    exercises = [e.name for e in chapter.exercises if e.name in there]
+    quizzes = {q.name for q in chapter.quizzes if q.name in there}
+    table = Table(title=f"{chapter.id}: {chapter.title}", title_justify="left")
+    table.add_column("student", overflow="fold", min_width=8)
+    for name in exercises:
+        table.add_column(name.replace("_", "_\n"), overflow="fold", min_width=9)
+    if quizzes:
+        table.add_column("quizzes", no_wrap=True)
+    table.add_column("points", justify="right", no_wrap=True)
+    for g in graded:
+        own = {v.exercise: v for v in g.verdicts if v.exercise in quizzes or v.exercise in exercises}
+        if not own:
+            continue
+        asked = quizzes & own.keys()
+        right = [f"{sum(own[q].passed for q in asked)} of {len(asked)}" if asked else ""] if quizzes else []
+        points = f"{sum(v.points for v in own.values()):g}/{sum(v.max_points for v in own.values()):g}"
+        table.add_row(escape(g.student), *(_cell(own.get(name)) for name in exercises), *right, points)
+    return table if table.row_count else None
+
+
+def _cell(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return ""
+    sign, _ = STATUSES[verdict.status]
+    colour = COLOURS.get(verdict.status, "red")
+    return f"[{colour}]{sign}[/] {escape(verdict.title or WORDS.get(verdict.status, verdict.status))}"
+
+
+def _mistakes(graded: Sequence[Graded]) -> Iterator[str]:
+    """The mistakes that were named, the commonest first."""
+    counts = Counter((v.exercise, v.title) for g in graded for v in g.verdicts if v.title and not v.passed)
+    if counts:
+        yield "The commonest named mistakes:"
+    for (exercise, title), count in counts.most_common(8):
+        yield f"  {count} x {escape(exercise)}: {escape(title)}"
+
+
+def _notes(graded: Sequence[Graded]) -> Iterator[str]:
+    for g in graded:
+        if g.note:
+            yield f"{escape(g.file)}: {escape(g.note)}."
+        ours = [v.exercise for v in g.verdicts if v.status == "internal"]
+        if ours:
+            yield f"{escape(g.file)}: our mistake in {', '.join(ours)}; not held against {escape(g.student)}."

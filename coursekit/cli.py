@@ -1,0 +1,142 @@
+"""The command line: `coursekit grade`, `demo`, `progress`, `author`. Thin: all is done elsewhere and imported late."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+from coursekit import __version__
+
+INSTALL = 'python -m pip install -e ".[{extra}]"   (in the course\'s folder, or: make setup)'
+
+try:
+    import typer
+except ModuleNotFoundError as error:
+    print(f"coursekit: {error.name} is not installed. {INSTALL.format(extra='grade')}", file=sys.stderr)
+    sys.exit(2)
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+author = typer.Typer(help="For authors: keep the bank two-sided and the notebooks in step.")
+app.add_typer(author, name="author")
+
+
+def main() -> None:
+    """The entry point: an expected failure is one line and exit status 2."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except ModuleNotFoundError as error:
+        extra = "lab" if error.name in ("matplotlib", "sklearn", "anywidget", "tqdm") else "grade"
+        fail(f"{error.name} is not installed. {INSTALL.format(extra=extra)}")
+    except Exception as error:
+        said = getattr(error, "format_message", None)  # typer's own way to say that the command line is wrong
+        if said is None:
+            raise
+        fail(f"{' '.join(said().split())} (coursekit --help says more)")
+
+
+def fail(line: str) -> NoReturn:
+    """One clear line on standard error, exit status 2."""
+    print(f"coursekit: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """A course on optimisation and regularisation: grade a class, see your progress, keep the course in step."""
+    if version:
+        print(f"coursekit {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def grade(
+    folder: Annotated[Path, typer.Argument(help="Submissions: .ipynb or .py files, or one folder per student.")],
+    out: Annotated[Path | None, typer.Option(help="Where results go. Default: grades/ beside FOLDER.")] = None,
+    jobs: Annotated[int, typer.Option(help="Submissions at once. 0: one for each processor.")] = 0,
+    only: Annotated[str | None, typer.Option(help="Grade this exercise alone.")] = None,
+    chapter: Annotated[str | None, typer.Option(help="For files that name no chapter, such as 08_adam.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the cases. Default: drawn once per gradebook.")] = None,
+    time: Annotated[float, typer.Option(help="Seconds that an exercise may take.")] = 10.0,
+) -> None:
+    """Grade a folder of submissions: grades.csv, results.json, feedback pages. The same command goes on where it was.
+
+    FOLDER may be one file: then the exit status is 0 when everything asked for passed, 1 when not.
+    """
+    from coursekit.classroom import run
+
+    finish(run.grade, folder, out=out, jobs=jobs, only=only, chapter=chapter, seed=seed, seconds=time)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="A folder to make the class and its grades in.")] = Path("demo"),
+    jobs: Annotated[int, typer.Option(help="Submissions at once. 0: one for each processor.")] = 0,
+) -> None:
+    """Make a sample class of 30 submissions, right, wrong and broken, and grade it."""
+    from coursekit.classroom import demo as sample
+
+    finish(sample.demo, out, jobs=jobs)
+
+
+@app.command()
+def progress() -> None:
+    """Show how far you are in the course."""
+    from coursekit.judging.progress import progress as how_far
+
+    print(how_far())
+
+
+@author.command("build")
+def author_build() -> None:
+    """Write exercises/, solutions/ and notebooks/ anew from the bank and the lessons' sources."""
+    from coursekit.authoring import notebooks
+
+    changed = notebooks.build(course(), check=False)
+    print("\n".join([*changed, f"{len(changed)} files written."]))
+
+
+@author.command("check")
+def author_check() -> None:
+    """Prove every exercise two-sided, and the generated notebooks in step with the bank."""
+    from coursekit.authoring import audit, notebooks
+
+    stale = notebooks.build(course(), check=True)
+    complaints = [*audit.author_check(), *(f"{name} is out of step: run coursekit author build" for name in stale)]
+    print("\n".join(complaints) or "Every exercise is two-sided, and every generated notebook is in step.")
+    sys.exit(1 if complaints else 0)
+
+
+def course() -> Path:
+    """The course's folder: this one or one above it."""
+    here = Path.cwd()
+    for place in (here, *here.parents):
+        if (place / "coursekit" / "bank").is_dir():
+            return place
+    fail("this is not the course's folder: no coursekit/bank here or above")
+
+
+def finish(command: Any, *args: Any, **options: Any) -> NoReturn:
+    """Run a command of the classroom and end with its exit status; expected failures are one line."""
+    from coursekit.classroom.sandbox.warm import NotHere
+    from coursekit.classroom.submission import Bad
+
+    try:
+        code = command(*args, **options)
+        sys.stdout.flush()
+    except (Bad, NotHere) as error:
+        fail(str(error))
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 141
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
