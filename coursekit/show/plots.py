@@ -332,7 +332,9 @@ def digits_grid(
     columns = min(columns, len(pixels))
     rows = math.ceil(len(pixels) / columns)
     with style.context(theme):
-        figure = Picture(figsize=(0.72 * columns, (0.95 if labels is not None else 0.75) * rows), layout="constrained")
+        figure = Picture(
+            figsize=(0.72 * columns, (0.95 if labels is not None else 0.75) * rows), layout="constrained", theme=theme
+        )
         figure.suptitle(title, fontsize=11) if title else None
         for i, (image, name) in enumerate(zip(pixels.reshape(-1, side, side), names, strict=True)):
             ax = figure.add_subplot(rows, columns, i + 1, xticks=[], yticks=[])

@@ -94,7 +94,6 @@ def context(name: str = "light") -> Any:
     return matplotlib.rc_context(
         {
             "figure.facecolor": inks.page,
-            "savefig.facecolor": inks.page,
             "axes.facecolor": inks.page,
             "text.color": inks.ink,
             "axes.labelcolor": inks.ink,
@@ -117,7 +116,6 @@ def context(name: str = "light") -> Any:
             "font.size": 10,
             "lines.linewidth": 2.0,
             "lines.dash_capstyle": "butt",
-            "hatch.linewidth": 0.8,
             "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same picture everywhere
         }
     )

@@ -48,6 +48,14 @@ def test_the_page_has_the_themes_color(theme, path):
     assert "#" + bytes(corner).hex() == style.THEMES[theme].page
 
 
+def test_ticks_that_are_made_late_have_the_themes_color():
+    figure = show.loss_curves({"a": [1.0, 0.01], "b": [1, 2]}, theme="dark")
+    pixels(figure)
+    axis = figure.axes[0].yaxis
+    marks = [tick.tick1line.get_color() for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]]
+    assert set(marks) == {style.THEMES["dark"].quiet}
+
+
 def test_trajectories_draw_the_path_and_say_where_it_ends(path):
     figure = show.trajectories("ravine", {"slow": path})
     drawn = [line.get_xydata() for line in figure.axes[0].lines]

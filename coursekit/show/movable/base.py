@@ -71,7 +71,7 @@ class Movable(anywidget.AnyWidget):
 
 def script(name: str) -> str:
     """The figure's module without its export: what all figures share, then its own part, which defines `render`."""
-    return (STATIC / "movable.js").read_text("utf-8") + (STATIC / f"{name}.js").read_text("utf-8")
+    return "\n".join((STATIC / f"{part}.js").read_text("utf-8") for part in ("movable", "pen", name))
 
 
 def css() -> str:

@@ -148,17 +148,6 @@ class Ground {
   }
 }
 
-function star(pen, x, y, radius) {
-  pen.beginPath();
-  for (let k = 0; k < 10; k++) {
-    const r = k % 2 ? radius * 0.42 : radius;
-    pen.lineTo(x + r * Math.sin((k * Math.PI) / 5), y - r * Math.cos((k * Math.PI) / 5));
-  }
-  pen.closePath();
-}
-
-
-
 class Playground {
   constructor(ui) {
     this.ui = ui;
