@@ -70,12 +70,13 @@ def _path(name: str, values: Any) -> np.ndarray:
 
 def _draw_path(axes: Any, surface: Surface, name: str, path: np.ndarray, line: style.Series) -> None:
     low, high = np.array(surface.domain).T
-    far = ((path < 2 * low - high) | (path > 2 * high - low) | ~np.isfinite(path)).any(axis=1)
-    seen = path[: int(far.argmax()) + 1] if far.any() else path  # a path that is a whole picture away does not return
-    seen = np.clip(np.where(np.isfinite(seen), seen, seen[:1]), 6 * low - 5 * high, 6 * high - 5 * low)
+    far = ~((path >= 2 * low - high) & (path <= 2 * high - low)).all(axis=1)
+    # one that ends a whole picture away is drawn to its first point out there
+    seen = path[: int(far.argmax()) + 1] if far[-1] else path
+    seen = np.clip(seen[np.isfinite(seen).all(axis=1)], 6 * low - 5 * high, 6 * high - 5 * low)
     axes.plot(*seen.T, color="white", lw=4.6, solid_joinstyle="round", zorder=3)
     axes.plot(*seen.T, color=line.color, lw=2.4, ls=dashes(line), zorder=3, label=name)
-    axes.plot(*seen[-1], "o", ms=8, color=line.color, mec="white", mew=1.6, zorder=6)
+    axes.plot(*seen[-1:].T, "o", ms=8, color=line.color, mec="white", mew=1.6, zorder=6)
 
 
 def _path_words(surface: Surface, name: str, path: np.ndarray) -> str:
@@ -86,7 +87,8 @@ def _path_words(surface: Surface, name: str, path: np.ndarray) -> str:
     loss = style.number(float(surface(torch.from_numpy(path[-1]))))
     (x0, x1), (y0, y1) = surface.domain
     outside = "" if x0 <= path[-1, 0] <= x1 and y0 <= path[-1, 1] <= y1 else ", outside the picture"
-    return f"{name} ends after {len(path) - 1} steps at ({x}, {y}){outside}, loss {loss}"
+    steps = f"{len(path) - 1} step{'' if len(path) == 2 else 's'}"
+    return f"{name} ends after {steps} at ({x}, {y}){outside}, loss {loss}"
 
 
 def lines(
@@ -332,10 +334,10 @@ def digits_grid(
     columns = min(columns, len(pixels))
     rows = math.ceil(len(pixels) / columns)
     with style.context(theme):
-        figure = Picture(
-            figsize=(0.72 * columns, (0.95 if labels is not None else 0.75) * rows), layout="constrained", theme=theme
-        )
-        figure.suptitle(title, fontsize=11) if title else None
+        size = (0.72 * columns, (0.95 if labels is not None else 0.75) * rows)
+        figure = Picture(figsize=size, layout="constrained")
+        if title:
+            figure.suptitle(title, fontsize=11)
         for i, (image, name) in enumerate(zip(pixels.reshape(-1, side, side), names, strict=True)):
             ax = figure.add_subplot(rows, columns, i + 1, xticks=[], yticks=[])
             ax.imshow(image, cmap="gray_r", interpolation="nearest", vmin=pixels.min(), vmax=pixels.max())

@@ -69,7 +69,13 @@ def test_trajectories_say_which_path_diverges():
     path = torch.tensor([[-2.5, 1.0], [5.0, 5.0], [float("inf"), 0.0], [float("nan"), 0.0]])
     figure = show.trajectories(RAVINE, {"fast": path, "out": path[:2]})
     assert "fast diverges: not a finite number from step 2 on" in figure.describe()
-    assert "out ends after 1 steps at (5.00, 5.00), outside the picture" in figure.describe()
+    assert "out ends after 1 step at (5.00, 5.00), outside the picture" in figure.describe()
+    pixels(figure)
+
+
+def test_a_path_without_a_single_point_is_said_and_does_not_break_the_figure():
+    figure = show.trajectories(RAVINE, {"lost": torch.full((3, 2), float("nan"))})
+    assert "lost diverges: not a finite number from step 0 on" in figure.describe()
     pixels(figure)
 
 
