@@ -21,6 +21,7 @@ from coursekit.authoring.notebooks import ROOT, build
 from coursekit.bank import index
 from coursekit.exercise import Chapter, Convention, Exercise, Quiz, Slip
 from coursekit.judging import evidence
+from coursekit.judging.check import locked
 from coursekit.judging.compare import Difference, differences
 from coursekit.judging.judge import Prepared, judge, prepare
 from coursekit.judging.quiz import judge_quiz
@@ -158,7 +159,7 @@ class Audit:
                 yield f"the reference itself fails on {case.label or case}: {outcome.fault.message}"
         yield from self._written(prepared)
         for i, right in enumerate(self.exercise.also_right):
-            verdict, _ = _timed(prepared, run(right, prepared.cases, states=prepared.states), used_names(right))
+            verdict, _ = _learners(prepared, right)
             if not verdict.passed:
                 self.passed.discard(i)
                 yield f"also_right {right.__name__} does not pass: {verdict.status}, {_short(verdict)}"
@@ -177,8 +178,7 @@ class Audit:
             ]
             if heads[0] != heads[1]:
                 yield f"the {text.__name__} has another signature than the reference"
-            outcomes = run(function, prepared.cases, states=prepared.states)
-            verdict, ms = _timed(prepared, outcomes, used_names(function))
+            verdict, ms = _learners(prepared, function)
             if verdict.status != wanted:
                 yield f"the {text.__name__} is {verdict.status}, wanted {wanted}: {_short(verdict)}"
             elif verdict.passed:
@@ -217,6 +217,14 @@ def learned(name: str, text: str) -> Callable[..., Any]:
     names: dict[str, Any] = {"__name__": "__main__", "torch": torch, "math": math, **states}
     exec(compile(text, f"<{name}, in a notebook>", "exec"), names)
     return names[name]
+
+
+def _learners(prepared: Prepared, function: Callable[..., Any]) -> tuple[Verdict, float]:
+    """The verdict on a function as on a learner's, which must not hand its work to torch or to the reference."""
+    exercise = prepared.exercise
+    with locked(exercise.answer):
+        outcomes = run(function, prepared.cases, states=prepared.states, refuse=exercise.refuse)
+    return _timed(prepared, outcomes, used_names(function))
 
 
 def _timed(prepared: Prepared, outcomes: list[Outcome], used: Set[str] = frozenset()) -> tuple[Verdict, float]:

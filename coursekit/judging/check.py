@@ -90,8 +90,10 @@ def _name_of(function: Any) -> str:
     if isinstance(function, str):
         raise index.UnknownName(f"check takes the function itself: check({function}), not check({function!r})")
     name = getattr(function, "__name__", None)
+    if not callable(function):
+        raise index.UnknownName(f"check takes the function that you wrote; this is {function!r:.80}")
     if not isinstance(name, str) or name == "<lambda>":
-        kind = "a lambda" if name == "<lambda>" else f"{type(function).__name__}"
+        kind = "a lambda" if name == "<lambda>" else f"an object of type {type(function).__name__}"
         raise index.UnknownName(f'check cannot tell the exercise from {kind}: say it, check(..., "adam")')
     return name
 

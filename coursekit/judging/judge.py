@@ -11,7 +11,7 @@ import torch
 from coursekit.bank import index
 from coursekit.exercise import Convention, Exercise, Law, Stochastic, Structure, identifier
 from coursekit.judging import crashes, evidence, relations
-from coursekit.judging.compare import Difference, differences
+from coursekit.judging.compare import Difference, differences, in_place
 from coursekit.judging.diagnosis import Catalogue, Named, diagnosis_case, varied
 from coursekit.judging.source import signature
 from coursekit.judging.verdict import Verdict
@@ -100,7 +100,7 @@ def _differences(prepared: Prepared, outcomes: list[Outcome]) -> list[Difference
             if fault := outcome.fault:
                 found.append(Difference(fault.check, fault.message, i, line=fault.line, text=fault.text))
             elif outcome.changed:
-                found.append(Difference("unchanged", f"{' and '.join(outcome.changed)} was changed in place", i))
+                found.append(Difference("unchanged", in_place(outcome.changed), i))
     if any(d.check in FAULTS for d in found):
         return found
     return found + [d for law in prepared.laws if (d := _broken(law, prepared, outcomes))]
@@ -159,7 +159,8 @@ def _fault_words(exercise: Exercise, first: Difference) -> str:
     if first.check == "runs" and not first.line and first.message.startswith("TypeError"):
         return f"It could not be called as {signature(exercise.answer)}: {first.message}."
     explained = crashes.meaning(first.message) if first.check == "runs" else ""
-    return f"{first.message}{where}. {explained}".strip()
+    stop = "" if f"{first.message}{where}".endswith("?") else "."
+    return f"{first.message}{where}{stop} {explained}".strip()
 
 
 def _refused(exercise: Exercise, used: set[str], outcomes: list[Outcome]) -> str:

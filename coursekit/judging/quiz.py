@@ -15,19 +15,18 @@ def judge_quiz(quiz: Quiz, value: Any) -> Verdict:
     if value is ... or value is None:
         return replace(blank, status="not_attempted", message=question(quiz))
     wanted = quiz.answer()
-    right = _letter(value) == wanted if quiz.choices else _near(value, wanted, quiz.tolerance)
+    right = _same(quiz, value, wanted)
     if right is None:
         kind = f"one of {', '.join(quiz.choices)}" if quiz.choices else "a number"
         return replace(blank, message=f"The answer is {kind}; got {value!r:.60}.")
     if right:
         return replace(blank, status="passed", points=quiz.points, message=quiz.why)
     for belief, words in quiz.beliefs:
-        held = _letter(value) == belief if quiz.choices else _near(value, belief, quiz.tolerance)
-        if held:
+        if _same(quiz, value, belief):
             return replace(
                 blank, message=words, diagnosis=identifier(f"{quiz.name} {belief}"), title=words.split(":")[0]
             )
-    return replace(blank, message="Not this one. Run the cell that follows, look at the number, and answer again.")
+    return replace(blank, message="Not this one. Try it in a cell, look at what comes out, and answer again.")
 
 
 def question(quiz: Quiz) -> str:
@@ -37,12 +36,13 @@ def question(quiz: Quiz) -> str:
     return f'{quiz.question}{choices} Answer with answer("{quiz.name}", {example!r}).'.replace("'3.5'", "3.5")
 
 
-def _letter(value: Any) -> str | None:
-    return value.strip().lower() if isinstance(value, str) else None
-
-
-def _near(value: Any, wanted: Any, tolerance: float) -> bool | None:
-    """Whether two numbers agree within the relative tolerance; None when the value is no number."""
+def _same(quiz: Quiz, value: Any, wanted: Any) -> bool | None:
+    """Whether an answer is this letter, or this number within the tolerance; None when it can be no answer."""
+    if quiz.choices:
+        letter = value.strip().lower() if isinstance(value, str) else None
+        return letter == wanted if letter in quiz.choices else None
+    if getattr(value, "ndim", None) == 0:  # a number that torch or NumPy computed
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return abs(value - wanted) <= tolerance * max(abs(wanted), 1e-12)
+    return abs(value - wanted) <= quiz.tolerance * max(abs(wanted), 1e-12)

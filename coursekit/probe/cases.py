@@ -102,7 +102,7 @@ class Steps:
             result = function(param, second, state, **self.hyper)
             changed += [n for n, version in versions.items() if held[n]._version != version and n not in changed]
             param, state = self._read(result, State, step)
-            path.append(param)
+            path.append(param.clone())  # the next step may change param in place
         return Outcome({"path": torch.stack(path), "state": state._asdict()}, changed=tuple(changed))
 
     def _second(self, step: int, param: Tensor) -> Any:
