@@ -134,13 +134,14 @@ class Ground {
       this.painted = Object.assign(document.createElement("canvas"), { width: width * ratio, height: height * ratio });
       const ground = this.painted.getContext("2d");
       ground.scale(ratio, ratio);
-      ground.drawImage(this.image, 0, 0, width, height);
+      const { rows, columns, levels } = this.data;
+      // the outermost heights stand on the edges of the domain: half of their pixels lies outside
+      ground.drawImage(this.image, 0.5, 0.5, columns - 1, rows - 1, 0, 0, width, height);
       ground.strokeStyle = "rgba(0, 0, 0, 0.5)";
       ground.lineWidth = 0.9;
       ground.beginPath();
-      const { rows, columns, levels } = this.data;
-      const toX = (x) => ((x + 0.5) / columns) * width;
-      const toY = (y) => height - ((y + 0.5) / rows) * height;
+      const toX = (x) => (x / (columns - 1)) * width;
+      const toY = (y) => height - (y / (rows - 1)) * height;
       for (const level of levels) this.contour(ground, level, toX, toY);
       ground.stroke();
     }
@@ -215,8 +216,8 @@ class Playground {
   }
 
   drawn() {
-    const shown = this.ui.data.lines.map((line, l) => ({ line, l })).filter(({ l }) => this.boxes[l].checked);
-    return shown.map(({ line, l }) => {
+    const lines = this.ui.data.lines.map((line, l) => ({ line, l }));
+    return lines.filter(({ line, l }) => this.boxes[l].checked && !line.note).map(({ line, l }) => {
       const first = this.table.at(l, this.rate.index, this.second?.index ?? 0, 0);
       return { line, l, first, last: first + this.step.index };
     });
