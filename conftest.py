@@ -12,15 +12,13 @@ import pytest
 os.environ["COURSEKIT_PROGRESS"] = "off"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while one is open, its event loop is in the way of asyncio.run
 def chromium() -> Iterator[Any]:
     """A headless Chromium, the machine's own, driven by Playwright; tests that ask for it are marked `browser`."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium on this machine: apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
+    with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
         quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=path, args=quiet)
         yield browser
