@@ -64,7 +64,9 @@ def run(
     for i in [*range(len(submissions)), *[None] * settings.jobs]:
         todo.put(i)
     grader = Grader(book, settings)
-    parents = [WarmParent(seconds=settings.seconds) for _ in range(min(settings.jobs, len(submissions)))]
+    parents = [
+        WarmParent(seconds=settings.seconds, jobs=settings.jobs) for _ in range(min(settings.jobs, len(submissions)))
+    ]
 
     def work(parent: WarmParent) -> None:
         try:
@@ -205,7 +207,8 @@ def _outcomes(
     name, cases = prepared.exercise.name, prepared.cases
     if name in reading.functions:
         sent = [case for case in cases if _on_cpu(case)]  # a child has no GPU
-        ran = parent.run(data, file.suffix, file.name, name, sent, prepared.states)
+        refuse = prepared.exercise.refuse
+        ran = parent.run(data, file.suffix, file.name, name, sent, prepared.states, refuse)
         if isinstance(ran, Ran):
             return _spread(ran.outcomes, cases, prepared.expected), ran.used
         fault = Fault(CHECKS[ran.status], ran.reason)

@@ -34,8 +34,11 @@ class NoAnswers(importlib.abc.MetaPathFinder):
     """Keeps the course's own answers from being imported by what is graded."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        room = [*name.split("."), ""][1]
         if name.partition(".")[0] == "coursekit":
-            raise ModuleNotFoundError(f"{name} is not there while grading", name=name)
+            answers = room in ("reference", "bank", "judging")
+            words = "this is the course's own answer" if answers else "not there while grading"
+            raise ModuleNotFoundError(f"{name}: {words}", name=name)
 
 
 def _read(data: bytes, job: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +73,9 @@ def _run(data: bytes, job: dict[str, Any]) -> bytes:
 def _outcomes(function: Any, job: dict[str, Any]) -> list[Outcome]:
     """What the function gives; an interrupt that it raised itself is a fault of its own too."""
     try:
-        return run(function, job["cases"], states=job["states"], seconds=job["seconds"])
+        return run(
+            function, job["cases"], states=job["states"], seconds=job["seconds"], refuse=frozenset(job["refuse"])
+        )
     except BaseException as error:
         line, text = their_line(error, function)
         return [Outcome(fault=Fault("runs", cut(f"{type(error).__name__}: {error}"), line, text))] * len(job["cases"])

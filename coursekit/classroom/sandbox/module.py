@@ -128,5 +128,8 @@ def _execute(statement: ast.stmt, label: str, namespace: dict[str, Any]) -> str 
     try:
         exec(compile(ast.Module([statement], []), label, "exec", FLAGS, dont_inherit=True), namespace)
     except BaseException as error:  # SystemExit too: it is their code
+        if isinstance(statement, ast.ImportFrom) and all(alias.name in namespace for alias in statement.names):
+            namespace |= {alias.asname or alias.name: namespace[alias.name] for alias in statement.names}
+            return None  # the state types are there, wherever they were to come from
         return cut(f"{type(error).__name__}: {error}")
     return None

@@ -40,7 +40,8 @@ def main() -> None:
     os.dup2(null, 1)
     torch.set_num_threads(1)
     walls.prctl(walls.PR_SET_CHILD_SUBREAPER, 1)
-    tasks = walls.tasks_of(walls.NOBODY if os.geteuid() == 0 else os.getuid()) + 128
+    root = os.geteuid() == 0
+    tasks = walls.tasks_of(walls.NOBODY if root else os.getuid()) + (0 if root else 256)  # a person's own come and go
     _warm_up()
     wire.write_frame(results, b"ready" if _readable() else b"unreadable")
     while (frame := wire.read_frame(jobs, MAX_JOB)) is not None:
@@ -94,7 +95,7 @@ def _child(job: dict[str, Any], write: int, scratch: str, tasks: int) -> None:
     """The child's whole life. It never returns."""
     code = 1
     try:
-        limits = walls.Limits(job["seconds"], job["memory"])
+        limits = walls.Limits(job["seconds"], job["memory"], job["processes"])
         walls.put_up(limits, write, scratch, tasks)
         wire.write_frame(write, child.perform(job))
         code = 0

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from coursekit.probe.values import cut
 
 START = "import sys; sys.path.append(sys.argv[1]); from coursekit.classroom.sandbox.parent import main; main()"
 ROOT = Path(__file__).resolve().parents[3]
-FAULTS = {"attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype"}
+FAULTS = {"delegated", "attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype"}
+PATIENCE = 30.0  # more seconds until the parent itself is taken for dead: ending a hundred processes takes some
 SLACK = 3.0  # seconds beyond the time limit, for starting and sending, before a child is ended from outside
 
 
@@ -63,8 +65,9 @@ class Stopped(Exception):
 class WarmParent:
     """One warm parent process, started when it is first needed and again whenever it dies. Use it in one thread."""
 
-    def __init__(self, *, seconds: float = 10.0, memory: int = 2**30):
+    def __init__(self, *, seconds: float = 10.0, memory: int = 2**30, jobs: int = 1):
         self.seconds, self.memory = seconds, memory
+        self._processes = 32 + 4 * jobs  # the system counts the children of all warm parents together
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self.unreadable = False  # whether the children's user may not read the interpreter's folder
@@ -84,10 +87,17 @@ class WarmParent:
         return found
 
     def run(
-        self, data: bytes, suffix: str, label: str, name: str, cases: list[Case], states: dict[str, tuple[str, ...]]
+        self,
+        data: bytes,
+        suffix: str,
+        label: str,
+        name: str,
+        cases: list[Case],
+        states: dict[str, tuple[str, ...]],
+        refuse: Collection[str] = (),
     ) -> Ran | Failed:
-        """What the file's function `name` gives on the cases."""
-        job = {"kind": "run", "exercise": name, "cases": cases, "states": states}
+        """What the file's function `name` gives on the cases; the torch functions in `refuse` count as delegated."""
+        job = {"kind": "run", "exercise": name, "cases": cases, "states": states, "refuse": sorted(refuse)}
         return self._perform(job, data, suffix, label, lambda tree: _ran(tree, len(cases)))
 
     def stop(self) -> None:
@@ -114,9 +124,10 @@ class WarmParent:
         source = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
         job |= {"source": source, "suffix": suffix, "label": cut(label)}
         job |= {"seconds": self.seconds, "wall": wall, "memory": self.memory}
+        job["processes"] = self._processes
         frame = wire.encode(job)
         for _ in range(2):  # a parent that was ended gets one more try
-            answer = None if self._stopped else self._exchange(frame, time.monotonic() + wall + 5)
+            answer = None if self._stopped else self._exchange(frame, time.monotonic() + wall + PATIENCE)
             if self._stopped:
                 raise Stopped
             if answer is not None:

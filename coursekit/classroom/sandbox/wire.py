@@ -78,7 +78,8 @@ def _node(x: Any, tensors: list[Tensor], depth: int) -> Any:
         keys = [_node(key, tensors, depth + 1) for key in x]
         return ["dict", keys, *(_node(value, tensors, depth + 1) for value in x.values())]
     if type(x) in DATA:
-        values = (getattr(x, f.name) for f in dataclasses.fields(x))
+        values = [getattr(x, field.name) for field in dataclasses.fields(x)]
+        _check(type(x).__name__, values)
         return [type(x).__name__, *(_node(value, tensors, depth + 1) for value in values)]
     raise ValueError(f"a {type(x).__qualname__} cannot be sent")
 
@@ -147,7 +148,9 @@ def _tree(node: Any, tensors: list[Tensor], depth: int) -> Any:
     if kind == "tuple":
         return tuple(_tree(item, tensors, depth + 1) for item in rest)
     if kind in _KINDS:
-        return _record(kind, [_tree(item, tensors, depth + 1) for item in rest])
+        values = [_tree(item, tensors, depth + 1) for item in rest]
+        _check(kind, values)
+        return _KINDS[kind](*values)
     raise ValueError(f"a header with the unknown kind {kind[:40]!r}")
 
 
@@ -172,14 +175,14 @@ def _next_tensor(kind: str, tensors: list[Tensor]) -> Tensor:
     return torch.view_as_complex(x)
 
 
-def _record(kind: str, values: list[Any]) -> Any:
+def _check(kind: str, values: list[Any]) -> None:
+    """Every field of its declared type, or ValueError."""
     hints = _HINTS[kind]
     if len(values) != len(hints):
         raise ValueError(f"a {kind} with {len(values)} fields, wanted {len(hints)}")
     for (name, hint), value in zip(hints.items(), values, strict=True):
         if not _fits(value, hint):
             raise ValueError(f"a {kind} whose {name} is a {type(value).__name__}, wanted {hint}")
-    return _KINDS[kind](*values)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -93,6 +93,11 @@ def test_what_was_left_out_is_named_when_it_is_missed(text, name, words):
     assert re.search(words, missing[name])
 
 
+def test_state_types_are_there_wherever_they_were_to_come_from():
+    source = read(b"from nowhere import State as S\ndef f(): return S", ".py", "a.py")
+    assert build(source, "f", {"State": tuple})[0]() is tuple
+
+
 def test_a_definition_that_fails_is_no_function():
     function, missing = built("@nowhere\ndef f(): return 3")
     assert function is None and "NameError" in missing["f"]

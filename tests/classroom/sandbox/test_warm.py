@@ -73,6 +73,12 @@ def test_an_update_rule_with_its_state(parent):
     assert answer.outcomes[0].value["state"]["t"] == 3
 
 
+def test_what_is_refused_is_seen(parent):
+    text = "def f(x): return getattr(torch, 'log_' + 'softmax')(x, -1)"
+    answer = parent.run(text.encode(), ".py", "a.py", "f", CASES, {}, {"log_softmax"})
+    assert fault(answer).check == "delegated" and fault(answer).message == "log_softmax"
+
+
 def test_reading_a_file(parent):
     text = 'def adam(): pass\ndef other(): pass\nanswer("q", 2.5)\n'
     assert parent.read(text.encode(), ".py", "a.py", ["adam"], ["q"]) == Reading(None, ("adam",), {"q": 2.5})
@@ -91,8 +97,8 @@ def test_reading_a_file(parent):
         ("return f(x)", "runs", "RecursionError"),
         ("return torch.zeros(10**9)", "memory", "memory"),
         ("return [0] * 10**9", "memory", "memory"),
-        ("from coursekit.reference.adam import adam", "runs", "not there while grading"),
-        ("from coursekit import check", "runs", "not there while grading"),
+        ("from coursekit.reference.adam import adam", "runs", "the course's own answer"),
+        ("import coursekit.engine", "runs", "not there while grading"),
         ("with open('file', 'w') as f: f.write('x' * 10)", "runs", "OSError"),
         ("return 'x' * 3, [x] * 3, {object(): list(range(10**5))}", None, ""),
         ("return (i for i in iter(int, 1))", None, ""),

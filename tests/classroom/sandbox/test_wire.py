@@ -59,7 +59,7 @@ def test_what_goes_in_comes_out(tree):
 def test_every_kind_of_case_crosses():
     x = torch.randn(2, 3, dtype=torch.float64).T  # not contiguous
     cases = [
-        Call((x, 1, Seed(3)), {"beta": 0.9}, (0,), "label"),
+        Call((x, 1, Seed(3)), {"beta": 0.9}, (0,), label="label"),
         Steps(x, Quadratic(x, x), 3, {"lr": 0.1, "t": 1}, {"v": x, "t": 0}, "AdamState", True),
         Draws(((3, 4), 0.5), (1, 2), {"training": True}),
         Outcome({"gradient": [None, x]}, Fault("runs", "ValueError", 3, "raise", None), ("grad",)),
@@ -80,8 +80,32 @@ def test_tensors_of_other_kinds():
 
 @pytest.mark.parametrize(
     "tree",
-    [object(), {1: 2}, "\ud800", {"\udfff": 1}, 1 << 2000, "x" * 5000, b"bytes", {1, 2}, [0] * 2_000_000, DTYPES],
-    ids=["object", "int key", "surrogate", "surrogate key", "long int", "long text", "bytes", "set", "many", "dtypes"],
+    [
+        Seed("3"),
+        object(),
+        {1: 2},
+        "\ud800",
+        {"\udfff": 1},
+        1 << 2000,
+        "x" * 5000,
+        b"bytes",
+        {1, 2},
+        [0] * 2_000_000,
+        DTYPES,
+    ],
+    ids=[
+        "field",
+        "object",
+        "int key",
+        "surrogate",
+        "surrogate key",
+        "long int",
+        "long text",
+        "bytes",
+        "set",
+        "many",
+        "dtypes",
+    ],
 )
 def test_what_has_no_place_is_refused_when_written(tree):
     with pytest.raises(ValueError, match=r"."):
