@@ -82,6 +82,7 @@ def test_tensors_of_other_kinds():
     "tree",
     [
         Seed("3"),
+        Fault("runs", 3),
         object(),
         {1: 2},
         "\ud800",
@@ -93,19 +94,7 @@ def test_tensors_of_other_kinds():
         [0] * 2_000_000,
         DTYPES,
     ],
-    ids=[
-        "field",
-        "object",
-        "int key",
-        "surrogate",
-        "surrogate key",
-        "long int",
-        "long text",
-        "bytes",
-        "set",
-        "many",
-        "dtypes",
-    ],
+    ids=lambda tree: f"{tree!r:.20}".encode("ascii", "replace").decode(),
 )
 def test_what_has_no_place_is_refused_when_written(tree):
     with pytest.raises(ValueError, match=r"."):
