@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -211,11 +211,19 @@ def _reading(tree: Any) -> Reading:
 
 def _ran(tree: Any, count: int) -> Ran:
     outcomes = _list(tree.get("outcomes") if isinstance(tree, dict) else None)
-    if len(outcomes) != count or not all(isinstance(outcome, Outcome) for outcome in outcomes):
+    if len(outcomes) != count:
         raise ValueError("not one outcome for each case")
-    if not all(outcome.fault is None or outcome.fault.check in FAULTS for outcome in outcomes):
-        raise ValueError("a fault of an unknown kind")
-    return Ran(outcomes, frozenset(map(_text, _list(tree.get("used")))))
+    return Ran([_outcome(x) for x in outcomes], frozenset(map(_text, _list(tree.get("used")))))
+
+
+def _outcome(x: Any) -> Outcome:
+    if not isinstance(x, Outcome):
+        raise ValueError(f"a {type(x).__name__} where an outcome was wanted")
+    if (fault := x.fault) is not None:
+        if fault.check not in FAULTS:
+            raise ValueError("a fault of an unknown kind")
+        fault = replace(fault, message=cut(fault.message), text=cut(fault.text))
+    return replace(x, fault=fault, changed=tuple(map(cut, x.changed)))
 
 
 def _text(x: Any) -> str:
