@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 os.environ["COURSEKIT_PROGRESS"] = "off"
+os.environ["COURSEKIT_VARIANTS"] = "off"  # nor a process left behind that makes tables of mistakes
 
 
 @pytest.fixture(scope="module")  # while one is open, its event loop is in the way of asyncio.run

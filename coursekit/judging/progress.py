@@ -35,12 +35,19 @@ def load() -> dict[str, Any]:
         return {}
     try:
         found = json.loads(where.read_text(encoding="utf-8"))
-        if isinstance(found, dict) and all(isinstance(entry, dict) for entry in found.values()):
+        if isinstance(found, dict) and all(map(_is_entry, found.values())):
             return found
     except ValueError:
         pass
-    where.replace(where.with_suffix(f".unreadable-{int(time.time())}.json"))
+    except OSError:
+        return {}
+    with contextlib.suppress(OSError):
+        where.replace(where.with_suffix(f".unreadable-{int(time.time())}.json"))
     return {}
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("tries", 0), int) and entry.get("status") in STATUSES
 
 
 def record(verdict: Verdict) -> None:
@@ -52,7 +59,7 @@ def record(verdict: Verdict) -> None:
         known = load()
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         entry = known.setdefault(verdict.exercise, {"tries": 0, "first": now})
-        entry["tries"] = int(entry.get("tries", 0)) + 1
+        entry["tries"] = entry.get("tries", 0) + 1
         entry["last"], entry["last_status"], entry["diagnosis"] = now, verdict.status, verdict.diagnosis
         if entry.get("status") != "passed":
             entry["status"] = verdict.status

@@ -7,6 +7,7 @@ from typing import Any
 
 from coursekit.exercise import Quiz, identifier
 from coursekit.judging.verdict import Verdict
+from coursekit.probe.values import describe, plain
 
 
 def judge_quiz(quiz: Quiz, value: Any) -> Verdict:
@@ -14,11 +15,13 @@ def judge_quiz(quiz: Quiz, value: Any) -> Verdict:
     blank = Verdict(quiz.name, "wrong", 0, quiz.points)
     if value is ... or value is None:
         return replace(blank, status="not_attempted", message=question(quiz))
+    value = plain(value.item() if getattr(value, "ndim", None) == 0 else value)  # torch or NumPy may have computed it
     wanted = quiz.answer()
     right = _same(quiz, value, wanted)
     if right is None:
         kind = f"one of {', '.join(quiz.choices)}" if quiz.choices else "a number"
-        return replace(blank, message=f"The answer is {kind}; got {value!r:.60}.")
+        got = f"{value!r:.60}" if isinstance(value, str) else describe(value)
+        return replace(blank, message=f"The answer is {kind}; got {got}.")
     if right:
         return replace(blank, status="passed", points=quiz.points, message=quiz.why)
     for belief, words in quiz.beliefs:
@@ -41,8 +44,6 @@ def _same(quiz: Quiz, value: Any, wanted: Any) -> bool | None:
     if quiz.choices:
         letter = value.strip().lower() if isinstance(value, str) else None
         return letter == wanted if letter in quiz.choices else None
-    if getattr(value, "ndim", None) == 0:  # a number that torch or NumPy computed
-        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return abs(value - wanted) <= quiz.tolerance * max(abs(wanted), 1e-12)

@@ -72,9 +72,7 @@ def _state_lost(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     def fresh_every_step(param: Tensor, grad: Any, state: Any, **hyper: Any):
         return answer(param, grad, answer.init(param), **hyper)
 
-    words = (
-        "The state that comes back is the one that went in, so every step forgets the last. Return the new one."
-    )
+    words = "The state that comes back is the one that went in, so every step forgets the last. Return the new one."
     if _gives(prepared, forgetful, outcomes):
         return "state not carried", words
     words = "The state that comes in is not used: each step is computed as if it were the first."
@@ -106,15 +104,16 @@ def _gives(prepared: Prepared, function: Callable[..., Any], outcomes: list[Outc
 def _only_some(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     """Right in some cases and wrong in others: what sets the wrong ones apart?"""
     triples = zip(prepared.cases, prepared.expected, outcomes, strict=True)
-    judged = [(c, compare(c, w, o) is None) for c, w, o in triples if c.judged]
-    right, wrong = [c for c, ok in judged if ok], [c for c, ok in judged if not ok]
+    judged = [(c, compare(c, w, o)) for c, w, o in triples if c.judged]
+    right, wrong = [c for c, apart in judged if apart is None], [c for c, apart in judged if apart]
     if not right or not wrong:
         return None
+    first = next(apart.message for _, apart in judged if apart)
     for name, kind in (("dtype", _dtype), ("shape", _shape), ("device", _device)):
         good, bad = {kind(c) for c in right}, {kind(c) for c in wrong}
         if not good & bad and None not in good | bad and len(good | bad) > 1:
-            others = ", ".join(sorted(map(str, good)))
-            return f"wrong for some {name}", f"Right for {name} {others}; wrong for {', '.join(sorted(map(str, bad)))}."
+            others, these = (", ".join(sorted(map(str, kinds))) for kinds in (good, bad))
+            return f"wrong for some {name}", f"Right for {name} {others}; wrong for {these}: {first}."
     if isinstance(judged[0][0], Steps):
         starts = {c.state.get("t", 0) == 0 for c in wrong if isinstance(c, Steps)}
         if starts == {False} and all(isinstance(c, Steps) and c.state.get("t", 0) == 0 for c in right):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,10 @@ from torch import Tensor
 MAX_ELEMENTS = 2_000_000  # 16 MB of float64; a larger result is described, not kept
 MAX_ITEMS = 10_000  # of a list or a generator
 MAX_TEXT = 500  # characters of any text of theirs
+MAX_BITS = 1000  # of a whole number: a larger one is no float, and Python may refuse to print it
+LARGE = "very large int"
+# What moves a terminal's cursor, turns the direction of text, or ends it: all but tab and line feed.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def plain(x: Any, depth: int = 0) -> Any:
         huge = x.numel() > MAX_ELEMENTS or x.layout is not torch.strided
         return Huge(tuple(x.shape), str(x.dtype)) if huge else bare(x)
     if x is None or type(x) in (bool, int, float):
-        return x
+        return Other(LARGE) if type(x) is int and x.bit_length() > MAX_BITS else x
     if isinstance(x, str):
         return cut(x)
     if depth < 6 and isinstance(x, tuple | list) and len(x) <= MAX_ITEMS:
@@ -104,6 +109,8 @@ def describe(x: Any) -> str:
         return f"a tensor of shape {tuple(x.shape)}"
     if isinstance(x, tuple | list):
         return f"a {'tuple' if isinstance(x, tuple) else 'list'} of {len(x)}"
+    if type(x) is int and x.bit_length() > MAX_BITS:
+        return f"a {LARGE}"
     if type(x) in (bool, int, float):
         return f"the {type(x).__name__} {x!r}"
     kind = x.type if isinstance(x, Other) else f"{type(x).__module__}.{type(x).__qualname__}".removeprefix("builtins.")
@@ -111,6 +118,10 @@ def describe(x: Any) -> str:
 
 
 def cut(text: str) -> str:
-    """Text of theirs, cut to length and made valid UTF-8."""
+    """Text of theirs, cut to length and made valid UTF-8 without control characters.
+
+    >>> cut("red\\x1b") == "red\ufffd"
+    True
+    """
     text = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return CONTROL.sub("\ufffd", text).encode("utf-8", "replace").decode("utf-8")
