@@ -170,17 +170,17 @@ class Audit:
 
     def _written(self, prepared: Prepared) -> Iterator[str]:
         """The stub is blank and the solution passes, each as a learner has it: with little more than torch and math."""
-        for text, wanted in ((stub, "not_attempted"), (solution_source, "passed")):
+        for kind, text, wanted in (("stub", stub, "not_attempted"), ("solution", solution_source, "passed")):
             function = learned(self.exercise.name, text(self.exercise.answer))
             heads = [
                 [(p.name, p.kind, p.default) for p in inspect.signature(f).parameters.values()]
                 for f in (function, self.exercise.answer)
             ]
             if heads[0] != heads[1]:
-                yield f"the {text.__name__} has another signature than the reference"
+                yield f"the {kind} has another signature than the reference"
             verdict, ms = _learners(prepared, function)
             if verdict.status != wanted:
-                yield f"the {text.__name__} is {verdict.status}, wanted {wanted}: {_short(verdict)}"
+                yield f"the {kind} is {verdict.status}, wanted {wanted}: {_short(verdict)}"
             elif verdict.passed:
                 self.right_ms.append(ms)
 
