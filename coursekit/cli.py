@@ -95,31 +95,20 @@ def progress() -> None:
 
 @author.command("build")
 def author_build() -> None:
-    """Write exercises/, solutions/ and notebooks/ anew from the bank and the lessons' sources."""
+    """Write the generated notebooks anew, from the bank and the lessons' sources."""
     from coursekit.authoring import notebooks
 
-    changed = notebooks.build(course(), check=False)
-    print("\n".join([*changed, f"{len(changed)} files written."]))
+    print("\n".join(notebooks.build()) or "Every generated notebook is in step.")
 
 
 @author.command("check")
 def author_check() -> None:
     """Prove every exercise two-sided, and the generated notebooks in step with the bank."""
-    from coursekit.authoring import audit, notebooks
+    from coursekit.authoring import audit
 
-    stale = notebooks.build(course(), check=True)
-    complaints = [*audit.author_check(), *(f"{name} is out of step: run coursekit author build" for name in stale)]
+    complaints = audit.author_check()
     print("\n".join(complaints) or "Every exercise is two-sided, and every generated notebook is in step.")
     sys.exit(1 if complaints else 0)
-
-
-def course() -> Path:
-    """The course's folder: this one or one above it."""
-    here = Path.cwd()
-    for place in (here, *here.parents):
-        if (place / "coursekit" / "bank").is_dir():
-            return place
-    fail("this is not the course's folder: no coursekit/bank here or above")
 
 
 def finish(command: Any, *args: Any, **options: Any) -> NoReturn:

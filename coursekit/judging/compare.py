@@ -21,6 +21,7 @@ ORDER = (
     "runs",
     "time",
     "memory",
+    "crashed",
     "type",
     "structure",
     "shape",

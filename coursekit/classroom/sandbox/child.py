@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.abc
 import inspect
 import math
@@ -92,7 +93,11 @@ def _with_reason(outcome: Outcome, missing: dict[str, str]) -> Outcome:
 
 
 def _fitted(outcomes: list[Outcome], used: list[str]) -> bytes:
-    """The frame; outcomes that cannot be sent, or no longer fit, become faults."""
+    """The frame; where it cannot be, or is too large, the outcomes that are to blame become faults."""
+    with contextlib.suppress(ValueError):
+        frame = wire.encode({"outcomes": outcomes, "used": used})
+        if len(frame) <= wire.MAX_FRAME:
+            return frame
     room = wire.MAX_FRAME - 2**20
     kept: list[Outcome] = []
     for outcome in outcomes:
