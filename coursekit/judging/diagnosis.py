@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from coursekit.exercise import Convention, Exercise, Slip, Trajectory
 from coursekit.judging.compare import compare
@@ -17,6 +18,7 @@ from coursekit.judging.source import NotApplicable, made
 from coursekit.judging.variants import Variant, Variants
 from coursekit.probe.cases import Case, Draws, Outcome, Steps
 from coursekit.probe.running import run_case, state_names
+from coursekit.probe.values import Quadratic
 
 SEED, STEPS = 20_000_001, 4  # of the diagnosis case: enough to know a mistake by; the proof on every case follows
 
@@ -148,8 +150,25 @@ def diagnosis_case(exercise: Exercise) -> Case:
 
 
 def varied(exercise: Exercise, first: Case) -> list[Case]:
-    """The first steps of the diagnosis case again, each with one hyperparameter changed: does the answer see it?"""
+    """The first steps of the diagnosis case again, each with one thing changed: what does the answer make of it?"""
     if not isinstance(first, Steps) or not isinstance(exercise.probe, Trajectory):
         return []
-    other = exercise.probe.hyper[1]
-    return [replace(first, steps=2, hyper=first.hyper | {n: other[n]}, varies=n) for n in first.hyper if n in other]
+    other, short = exercise.probe.hyper[1], replace(first, steps=2)
+    cases: list[Case] = [replace(short, hyper=first.hyper | {n: other[n]}, varies=n) for n in first.hyper if n in other]
+    cases.append(_each(short, "shape", lambda x: x.unflatten(-1, (2, -1))))
+    cases.append(_each(short, "0-d", lambda x: x[..., 0]))
+    cases.append(_each(short, "float32", lambda x: x.float()))
+    if first.state:
+        later = {n: 5 if n == "t" else x + 0.5 for n, x in first.state.items()}
+        cases.append(replace(short, state=later, varies="state"))
+    if torch.cuda.is_available():
+        cases.append(_each(short, "cuda", lambda x: x.cuda()))
+    return cases
+
+
+def _each(case: Steps, varies: str, change: Callable[[Tensor], Tensor]) -> Steps:
+    """The case with every tensor in it changed."""
+    grads = case.grads
+    grads = Quadratic(change(grads.scale), change(grads.center)) if isinstance(grads, Quadratic) else change(grads)
+    state = {n: change(x) if isinstance(x, Tensor) else x for n, x in case.state.items()}
+    return replace(case, param=change(case.param), grads=grads, state=state, varies=varies)

@@ -122,6 +122,12 @@ class Sheet:
             for path, node in _expressions(self.tree.body[i], (("body", i),)):
                 for words, new in self._changes(node, known):
                     yield Edit(words, self.line(i), ((path, new),))
+                if self._is_result(path):
+                    yield from (Edit(words, self.line(i), ((path, new),)) for words, new in _of_result(node))
+
+    def _is_result(self, path: Path) -> bool:
+        """Whether the expression is all that a statement computes, or one part of a returned tuple."""
+        return (path[-1] == ("value", None) and len(path) == 2) or (len(path) == 3 and path[-1][0] == "elts")
 
     def _known(self, i: int) -> set[str]:
         """The names that have a value before statement i, old values included."""
@@ -198,6 +204,15 @@ class Sheet:
                     rest.insert(j, i)
                     place = "later" if j > i else "earlier"
                     yield Edit(f"{what} came {place} than it should", "", order=tuple(rest))
+
+
+def _of_result(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(node, ast.Name | ast.Tuple):
+        return  # a name has its own changes
+    yield "the square root were taken of all of it", ast.BinOp(node, ast.Pow(), ast.Constant(0.5))
+    yield "all of it were squared", ast.BinOp(node, ast.Pow(), ast.Constant(2))
+    yield "the absolute value were taken of all of it", _method(node, "abs")
+    yield "all of it had the other sign", ast.UnaryOp(ast.USub(), node)
 
 
 def _of_operation(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:

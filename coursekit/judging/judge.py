@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -143,13 +144,21 @@ def _failed(prepared: Prepared, outcomes: list[Outcome], verdict: Verdict, found
 
 def _with_name(verdict: Verdict, exercise: Exercise, named: Named, facts: dict[str, Any]) -> Verdict:
     """The words of what was found; a convention alone earns its share of the points."""
-    words = " And: ".join(part.message.format_map(facts) for part in named.parts)
+    words = named.parts[0].message.format_map(facts) if len(named.parts) == 1 else _together(named)
     verdict = replace(verdict, message=words, diagnosis=named.id, title=named.title)
     only = named.parts[0]
     if len(named.parts) == 1 and isinstance(only, Convention):
         return replace(verdict, status="convention", points=round(only.credit * exercise.points, 2))
     hint = next((part.hint for part in named.parts if not isinstance(part, Convention)), 1)
     return replace(verdict, hint=hint)
+
+
+def _together(named: Named) -> str:
+    """Several mistakes by name, then what their messages say without numbers: those are of all of them together."""
+    names = " and ".join(part.name for part in named.parts)
+    own = [part.message for part in named.parts if not part.name.startswith("as if ")]
+    sentences = [s for message in own for s in re.split(r"(?<=[.?]) (?=[A-Z`])", message) if "{" not in s]
+    return " ".join([f"{len(named.parts)} mistakes that together give exactly your numbers: {names}.", *sentences])
 
 
 def _fault_words(exercise: Exercise, first: Difference) -> str:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from coursekit.exercise import Slip
 from coursekit.judging.compare import compare
-from coursekit.judging.ratios import close, factor, main, numbers, offset, shape_of
-from coursekit.probe.cases import Case, Outcome, Steps
+from coursekit.judging.ratios import close, factor, numbers, offset, shape_of
+from coursekit.probe.cases import Outcome, Steps
 from coursekit.probe.running import run_case, state_names
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _ignored(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     if not isinstance(first, Steps) or outcomes[0].fault:
         return None
     for case, want, have in zip(prepared.cases, prepared.expected, outcomes, strict=True):
-        if not isinstance(case, Steps) or not case.varies or have.fault or want.fault:
+        if not isinstance(case, Steps) or case.varies not in first.hyper or have.fault or want.fault:
             continue
         n = case.steps + 1
         same = torch.equal(have.value["path"], outcomes[0].value["path"][:n])
@@ -101,40 +101,24 @@ def _gives(prepared: Prepared, function: Callable[..., Any], outcomes: list[Outc
     return all(compare(case, run_case(function, case, names), outcome, nan=True) is None for case, outcome in pairs)
 
 
+VARIED = {
+    "shape": ("wrong for two dimensions", "Right for a vector, and wrong for the same numbers as a matrix"),
+    "0-d": ("wrong for a single number", "Right for a vector, and wrong for one of its elements as a 0-d tensor"),
+    "float32": ("wrong in float32", "Right in float64, and wrong for the same numbers in float32"),
+    "state": ("wrong from a later state", "Right from a fresh start, and wrong from a state in which steps were taken"),
+    "cuda": ("wrong on the GPU", "Right on the CPU, and wrong for the same numbers on the GPU"),
+}
+
+
 def _only_some(prepared: Prepared, outcomes: list[Outcome]) -> Said:
-    """Right in some cases and wrong in others: what sets the wrong ones apart?"""
-    triples = zip(prepared.cases, prepared.expected, outcomes, strict=True)
-    judged = [(c, compare(c, w, o)) for c, w, o in triples if c.judged]
-    right, wrong = [c for c, apart in judged if apart is None], [c for c, apart in judged if apart]
-    if not right or not wrong:
+    """Right in the first case, wrong in the same case with one thing about it changed: that thing is the matter."""
+    if compare(prepared.cases[0], prepared.expected[0], outcomes[0]) is not None:
         return None
-    first = next(apart.message for _, apart in judged if apart)
-    for name, kind in (("dtype", _dtype), ("shape", _shape), ("device", _device)):
-        good, bad = {kind(c) for c in right}, {kind(c) for c in wrong}
-        if not good & bad and None not in good | bad and len(good | bad) > 1:
-            others, these = (", ".join(sorted(map(str, kinds))) for kinds in (good, bad))
-            return f"wrong for some {name}", f"Right for {name} {others}; wrong for {these}: {first}."
-    if isinstance(judged[0][0], Steps):
-        starts = {c.state.get("t", 0) == 0 for c in wrong if isinstance(c, Steps)}
-        if starts == {False} and all(isinstance(c, Steps) and c.state.get("t", 0) == 0 for c in right):
-            words = "Right from a fresh start, wrong when the state says that steps were taken before."
-            return "wrong from a later state", words
+    for case, want, have in zip(prepared.cases, prepared.expected, outcomes, strict=True):
+        if isinstance(case, Steps) and case.varies in VARIED and (apart := compare(case, want, have)):
+            name, words = VARIED[case.varies]
+            return name, f"{words}: {apart.message}."
     return None
-
-
-def _dtype(case: Case) -> str | None:
-    x = main(case)
-    return str(x.dtype).removeprefix("torch.") if x is not None else None
-
-
-def _shape(case: Case) -> str | None:
-    x = main(case)
-    return None if x is None else f"{x.dim()}-D"
-
-
-def _device(case: Case) -> str | None:
-    x = main(case)
-    return None if x is None else x.device.type
 
 
 def _first_step(prepared: Prepared, outcomes: list[Outcome]) -> Said:

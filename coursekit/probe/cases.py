@@ -87,7 +87,7 @@ class Steps:
     state_name: str
     takes_grad_fn: bool = False
     judged: bool = True  # False: only for the picture, or to know mistakes by
-    varies: str = ""  # the one hyperparameter in which it differs from the first case
+    varies: str = ""  # the one thing in which it differs from the first case: a hyperparameter, or shape, dtype, state
     label: str = ""
 
     def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
