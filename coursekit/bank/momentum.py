@@ -34,7 +34,7 @@ from coursekit import engine, reference, show, yours
 
 mine, ravine = yours(momentum), engine.SURFACES["ravine"]
 plain = reference.RULES["gradient_descent"]
-paths = {"gradient_descent": engine.sweep(plain, ravine, steps=40, lr=0.04).paths}
+paths = {"gradient_descent": engine.sweep(plain, ravine, steps=40, lr=0.077).paths}
 for beta in (0.8, 0.95):
     paths[f"yours, beta={beta}"] = engine.sweep(mine, ravine, steps=40, lr=0.3, beta=beta).paths
 show.trajectories(ravine, paths)"""
@@ -55,7 +55,7 @@ momentum = Exercise(
     also_right=(_momentum_by_lerp, _momentum_by_difference),
     refuse=TORCHS_OWN,
     use=(
-        "# %% [markdown]\n**Your rule at work**, in the ravine, from where gradient descent zigzags at its best rate. "
+        "# %% [markdown]\n**Your rule at work**, in the ravine, where gradient descent zigzags at its best rate. "
         "What does a longer memory (beta nearer to 1) change?",
         WALK,
     ),
