@@ -190,7 +190,7 @@ QUIZZES = (
     Quiz(
         "quiet_steps_after_loud_ones",
         "The gradient of a weight is 10 for a thousand steps, and 0.1 from then on. Both rules have the same lr. "
-        "After another thousand steps, whose steps are longer: AdaGrad's or RMSprop's (beta = 0.99)?",
+        "After another two thousand steps, whose steps are longer: AdaGrad's or RMSprop's (beta = 0.99)?",
         lambda: "b",
         "RMSprop's, by far: it has forgotten the large gradients, and its steps are lr long again. AdaGrad's sum "
         "still holds a thousand times 100; its steps are about 0.0003 lr long, for ever.",
