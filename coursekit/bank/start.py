@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from coursekit.exercise import Chapter, Exercise, Function, Slip
+from coursekit.exercise import Chapter, Exercise, Function, Quiz, Slip
 from coursekit.probe.cases import Call
 from coursekit.reference import start
 
@@ -39,4 +39,27 @@ identity = Exercise(
     also_right=(_through_a_list, _plus_zero),
 )
 
-chapter = Chapter(number=0, topic="start", title="Start here", exercises=(identity,))
+too_long = Quiz(
+    name="start_too_long",
+    question="What happens to the path of gradient descent when its learning rate is much too large?",
+    choices={
+        "a": "it goes down as before, in fewer steps",
+        "b": "it steps over the lowest point, each time farther, and leaves the picture",
+        "c": "it stops at once",
+    },
+    answer=lambda: "b",
+    why="Beyond a limit every step overshoots by more than the last. The next figure shows where the limit is.",
+    beliefs=(
+        (
+            "a",
+            "Faster, up to a limit: a longer step helps until it carries across the valley to a place as high.",
+        ),
+        (
+            "c",
+            "Nothing makes it stop: the slope is still there, and a long step along it goes somewhere worse.",
+        ),
+    ),
+    points=0,
+)
+
+chapter = Chapter(number=0, topic="start", title="Start here", exercises=(identity,), quizzes=(too_long,))

@@ -150,6 +150,7 @@ def hint(name: str | Callable[..., Any], number: int = 1) -> Shown:
     exercise = index.exercise(name if isinstance(name, str) else _name_of(name))
     if number not in range(1, len(exercise.hints) + 1):
         raise index.UnknownName(f"{exercise.name} has hints 1 to {len(exercise.hints)}; got {number!r}")
+    progress.record_hint(exercise.name, number)
     return Shown(f"Hint {number} of {len(exercise.hints)} for {exercise.name}: {exercise.hints[number - 1]}")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +53,31 @@ def _is_entry(entry: Any) -> bool:
 
 def record(verdict: Verdict) -> None:
     """Remember a verdict; what is passed stays passed. Without a place to write it does nothing: a check goes on."""
+    if verdict.status not in ("not_attempted", "internal"):
+        _remember(verdict.exercise, functools.partial(_add_verdict, verdict=verdict))
+
+
+def record_hint(exercise: str, number: int) -> None:
+    """Remember that a hint was looked at: for the learner's own eyes; it never costs points."""
+    _remember(exercise, lambda entry, now: entry.update(hints=sorted({*entry.get("hints", []), number})))
+
+
+def _add_verdict(entry: dict[str, Any], now: str, verdict: Verdict) -> None:
+    entry["tries"] = entry.get("tries", 0) + 1
+    entry["last"], entry["last_status"], entry["diagnosis"] = now, verdict.status, verdict.diagnosis
+    if entry.get("status") != "passed":
+        entry["status"] = verdict.status
+
+
+def _remember(name: str, change: Callable[[dict[str, Any], str], None]) -> None:
+    """Change one entry of the file: read, changed and written whole under the lock."""
     where = path()
-    if where is None or verdict.status in ("not_attempted", "internal"):
+    if where is None:
         return
     with contextlib.suppress(OSError), _locked(where):
         known = load()
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        entry = known.setdefault(verdict.exercise, {"tries": 0, "first": now})
-        entry["tries"] = entry.get("tries", 0) + 1
-        entry["last"], entry["last_status"], entry["diagnosis"] = now, verdict.status, verdict.diagnosis
-        if entry.get("status") != "passed":
-            entry["status"] = verdict.status
+        change(known.setdefault(name, {"tries": 0, "first": now}), now)
         draft = where.with_name(f".{NAME}.{os.getpid()}")
         draft.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(draft, where)

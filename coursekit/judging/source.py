@@ -13,6 +13,9 @@ from coursekit.exercise import Change
 from coursekit.reference.docs import body, parts
 
 
+WIDTH = 80  # of the sentence in a cell: JupyterLab shows about 95 characters beside its panel
+
+
 class NotApplicable(ValueError):
     """An edit whose old text does not stand exactly once in the source."""
 
@@ -78,7 +81,7 @@ def signature(answer: Callable[..., Any]) -> str:
 
 def stub(answer: Callable[..., Any]) -> str:
     """What stands in the exercise notebook before the learner has written anything."""
-    sentence = "\n    ".join(textwrap.wrap(parts(answer).sentence, 110))
+    sentence = "\n    ".join(textwrap.wrap(parts(answer).sentence, WIDTH))
     head = f'def {signature(answer)}:\n    """{sentence}"""\n'
     unpack = ""
     if (State := getattr(answer, "State", None)) is not None and State._fields:
@@ -93,5 +96,5 @@ def solution_source(answer: Callable[..., Any]) -> str:
     node = ast.parse(text).body[0]
     assert isinstance(node, ast.FunctionDef)
     lines = text.splitlines()[node.body[0].lineno - 1 :]
-    sentence = "\n    ".join(textwrap.wrap(parts(answer).sentence, 110))
+    sentence = "\n    ".join(textwrap.wrap(parts(answer).sentence, WIDTH))
     return f'def {signature(answer)}:\n    """{sentence}"""\n' + "\n".join(lines).rstrip()
