@@ -12,7 +12,6 @@ from typing import Any
 from coursekit.exercise import Change
 from coursekit.reference.docs import body, parts
 
-
 WIDTH = 80  # of the sentence in a cell: JupyterLab shows about 95 characters beside its panel
 
 
@@ -85,8 +84,8 @@ def stub(answer: Callable[..., Any]) -> str:
     head = f'def {signature(answer)}:\n    """{sentence}"""\n'
     unpack = ""
     if (State := getattr(answer, "State", None)) is not None and State._fields:
-        names = ", ".join(State._fields)
-        unpack = f"    {names}{',' if len(State._fields) == 1 else ''} = state\n"
+        fields = State._fields
+        unpack = f"    {', '.join(fields) if len(fields) > 1 else f'({fields[0]},)'} = state\n"
     return f'{head}{unpack}    raise NotImplementedError("write {answer.__name__} here, in place of this line")'
 
 
