@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 import sys
 
-import numpy as np
 import pytest
 import torch
 
 import coursekit
 from coursekit.bank import index
 from coursekit.judging.check import NotPassed, check, hint, solution, yours
+from coursekit.reference import RULES
 from coursekit.reference.adam import AdamState
 from coursekit.reference.adam import adam as reference
 
@@ -383,6 +384,6 @@ def test_hints_and_solution():
 
 @pytest.mark.parametrize("name", index.exercises())
 def test_the_shown_solution_passes(name):
-    names = {"torch": torch, "np": np, "AdamState": AdamState}
+    names = {"torch": torch, "math": math} | {rule.State.__name__: rule.State for rule in RULES.values()}
     exec(solution(name).words, names)
     assert check(names[name]).passed
