@@ -14,7 +14,13 @@ from coursekit.bank import index
 from coursekit.classroom.batch import Graded
 from coursekit.judging.verdict import Verdict
 
+WORDS = {"not_attempted": "not written", "internal": "our mistake", "timeout": "time was up"}
 FIELDS = ("exercise", "status", "points", "max_points", "diagnosis", "title", "message", "line", "walls")
+
+
+def words(verdict: Verdict) -> str:
+    """A verdict in a few words, as they fit into a table."""
+    return verdict.title or WORDS.get(verdict.status, verdict.status)
 
 
 def columns(graded: Iterable[Graded]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from html import escape
@@ -9,23 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from coursekit.classroom.batch import Graded
-from coursekit.classroom.export import columns, percent, replace
+from coursekit.classroom.export import percent, replace, words
 from coursekit.judging import card
-from coursekit.judging.verdict import STATUSES
+from coursekit.judging.verdict import STATUSES, Verdict
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1f; --dim: #5a5a66; --line: #d9d9de; --paper: #fff; --link: #005a8e; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8e8ec; --dim: #a9a9b4; --line: #44444c; --paper: #121215; --link: #56b4e9; }
 }
-body { margin: 2em auto; max-width: 60em; padding: 0 1em; color: var(--ink); background: var(--paper);
-  font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 2em auto; max-width: 72em; padding: 0 1em; color: var(--ink);
+  background: var(--paper); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
 a { color: var(--link); } .dim { color: var(--dim); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; } caption { text-align: left; padding: .3em 0; }
 th, td { padding: .35em .7em; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 """
 
 
@@ -67,8 +68,8 @@ def student_page(student: str, graded: Sequence[Graded], about: str) -> str:
     parts = [f"<h1>{escape(student)}</h1>"]
     for g in graded:
         parts.append(f"<h2>{escape(g.file)}: {_score(g)}</h2>")
-        parts.append(f"<p>{escape(_sentence(g.note))}</p>" if g.note else "")
-        parts += [card.html(v) for v in g.verdicts]
+        parts += [f"<p>{escape(note)}</p>" for note in _notes(g)]
+        parts += [card.html(v) for v in _merged(g.verdicts)]
     return _page(f"Feedback for {student}", "\n".join(parts), about)
 
 
@@ -76,41 +77,50 @@ def student_text(student: str, graded: Sequence[Graded], about: str) -> str:
     """The same as plain text."""
     parts = [f"Feedback for {student}"]
     for g in graded:
-        parts.append(f"{g.file}: {_score(g)}" + (f"\n{_sentence(g.note)}" if g.note else ""))
-        parts += [card.text(v) for v in g.verdicts]
+        parts += [f"{g.file}: {_score(g)}", *_notes(g)]
+        parts += [card.text(v) for v in _merged(g.verdicts)]
     return "\n\n".join([*parts, about]) + "\n"
 
 
+def _notes(g: Graded) -> list[str]:
+    """What is to be said of the file itself, unless a verdict says it."""
+    return [_sentence(g.note)] if g.note and not any(g.note[1:] in v.message for v in g.verdicts) else []
+
+
+def _merged(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """One verdict where all say the same: of a file that cannot be read."""
+    if len(verdicts) > 1 and len({(v.status, v.message) for v in verdicts}) == 1:
+        names = ", ".join(v.exercise for v in verdicts)
+        return [dataclasses.replace(verdicts[0], exercise=names, max_points=sum(v.max_points for v in verdicts))]
+    return list(verdicts)
+
+
 def class_page(graded: Sequence[Graded], names: dict[str, str], about: str) -> str:
-    """Students by exercises: sign, word and points, and the way to each student's page."""
-    exercises = columns(graded)
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in exercises)
-    rows = "\n".join(_row(g, exercises, names[g.student]) for g in graded)
+    """Every submission with its points and what did not pass, and the way to each student's page."""
+    rows = "\n".join(_row(g, names[g.student]) for g in graded)
     table = (
         f"<h1>{len(graded)} submissions</h1>\n"
         '<div class="wide" tabindex="0" role="region" aria-label="Grades"><table>\n'
-        "<caption>Every submission with its points and verdicts; a name leads to the feedback.</caption>\n"
-        f'<thead><tr><th scope="col">student</th><th scope="col" class="number">points</th>'
-        f'<th scope="col" class="number">percent</th>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
+        "<caption>Points, and what did not pass; a name leads to the feedback.</caption>\n"
+        '<thead><tr><th scope="col">student</th><th scope="col">file</th><th scope="col" class="number">points</th>'
+        '<th scope="col" class="number">percent</th><th scope="col">verdicts</th></tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody></table></div>"
     )
     return _page("Grades", table, about)
 
 
-def _row(g: Graded, exercises: Sequence[str], name: str) -> str:
-    verdicts = {v.exercise: v for v in g.verdicts}
-    cells = ""
-    for exercise in exercises:
-        v = verdicts.get(exercise)
-        if v is None:
-            cells += '<td class="dim">not asked</td>'
-            continue
-        sign, word = STATUSES[v.status]
-        title = f'<br><span class="dim">{escape(v.title)}</span>' if v.title else ""
-        cells += f"<td>{sign} {word} ({v.points:g} of {v.max_points:g}){title}</td>"
+def _row(g: Graded, name: str) -> str:
+    said: dict[str, list[str]] = {}
+    for v in (v for v in g.verdicts if not v.passed):
+        said.setdefault(f"{STATUSES[v.status][0]} {words(v)}", []).append(v.exercise)
+    passed = sum(v.passed for v in g.verdicts)
+    lines = [f"✓ {passed} of {len(g.verdicts)} passed"] if passed else []
+    lines += [f"{what}: {', '.join(exercises)}" for what, exercises in said.items()]
+    lines += [_sentence(g.note)] if g.note else []
     link = f'<a href="feedback/{escape(name)}.html">{escape(g.student)}</a>'
-    file = f'<br><span class="dim">{escape(g.file)}{": " + escape(g.note) if g.note else ""}</span>'
     points = f'<td class="number">{g.points:g} of {g.max_points:g}</td><td class="number">{percent(g):g}</td>'
-    return f'<tr><th scope="row">{link}{file}</th>{points}{cells}</tr>'
+    verdicts = "<br>".join(map(escape, lines))
+    return f'<tr><th scope="row">{link}</th><td>{escape(g.file)}</td>{points}<td>{verdicts}</td></tr>'
 
 
 def _score(g: Graded) -> str:

@@ -13,10 +13,10 @@ from rich.table import Table
 
 from coursekit.bank import index
 from coursekit.classroom.batch import Graded
+from coursekit.classroom.export import words
 from coursekit.exercise import Chapter
 from coursekit.judging.verdict import STATUSES, Verdict
 
-WORDS = {"not_attempted": "not written", "internal": "our mistake", "timeout": "time was up"}
 COLOURS = {"passed": "green", "convention": "yellow", "not_attempted": "dim", "internal": "magenta"}
 
 
@@ -86,7 +86,7 @@ def _cell(verdict: Verdict | None) -> str:
         return ""
     sign, _ = STATUSES[verdict.status]
     colour = COLOURS.get(verdict.status, "red")
-    return f"[{colour}]{sign}[/] {escape(verdict.title or WORDS.get(verdict.status, verdict.status))}"
+    return f"[{colour}]{sign}[/] {escape(words(verdict))}"
 
 
 def _mistakes(graded: Sequence[Graded]) -> Iterator[str]:

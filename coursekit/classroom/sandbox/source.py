@@ -104,7 +104,7 @@ def _parsed(text: str) -> tuple[ast.Module, str]:
 
 def _where(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
-        return cut(f"line {error.lineno}: {error.msg}: {(error.text or '').strip()}")
+        return cut(f"line {error.lineno}: {error.msg}: `{(error.text or '').strip()}`")
     if isinstance(error, RecursionError | MemoryError):
         return "line 1: nested too deep"
     return cut(f"line 1: {error}")

@@ -19,7 +19,7 @@ from coursekit.classroom.sandbox import wire
 from coursekit.probe.cases import Case, Outcome
 from coursekit.probe.values import cut
 
-START = "import sys; sys.path.append(sys.argv[1]); from coursekit.classroom.sandbox.parent import main; main()"
+START = "import sys; sys.path.insert(0, sys.argv[1]); from coursekit.classroom.sandbox.parent import main; main()"
 ROOT = Path(__file__).resolve().parents[3]
 FAULTS = {"delegated", "attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype"}
 PATIENCE = 30.0  # more seconds until the parent itself is taken for dead: ending a hundred processes takes some

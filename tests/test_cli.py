@@ -1,0 +1,134 @@
+"""The command line: one clear line and exit status 2 for every bad input, no traceback, and a light start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from coursekit import __version__, cli
+
+RIGHT = "def identity(x):\n    return x\n"
+WRONG = "def identity(x):\n    return 2 * x\n"
+
+
+def run(*arguments: object) -> int:
+    """The exit status of `coursekit ...`."""
+    sys.argv = ["coursekit", *map(str, arguments)]
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def arguments(monkeypatch):
+    monkeypatch.setattr(sys, "argv", [])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "class"
+    place.mkdir()
+    (place / "ada.py").write_text(RIGHT)
+    (place / "bo.py").write_text(WRONG)
+    return place
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["grade", "{tmp}/nowhere"], "there is no "),
+        (["grade", "{tmp}/empty"], "holds no submission"),
+        (["grade", "{tmp}/notes.txt"], "neither a notebook (.ipynb) nor a Python file (.py)"),
+        (["grade", "{class}", "--only", "identiy"], "no exercise is called 'identiy': did you mean 'identity'?"),
+        (["grade", "{class}", "--chapter", "08_adm"], "no chapter is called '08_adm': did you mean '08_adam'?"),
+        (["grade", "{class}", "--jobs", "-1"], "--jobs is how many submissions run at once"),
+        (["grade", "{class}", "--jobs", "1000"], "--jobs is how many submissions run at once"),
+        (["grade", "{class}", "--jobs", "many"], "'--jobs'"),
+        (["grade", "{class}", "--time", "0"], "--time is the seconds"),
+        (["grade", "{class}", "--time", "nan"], "--time is the seconds"),
+        (["grade", "{class}", "--seed", "-3"], "--seed is a whole number"),
+        (["grade", "{class}", "--out", "{tmp}/notes.txt"], "cannot write to"),
+        (["grade", "{class}", "--out", "{tmp}/notes.txt/deeper"], "cannot write to"),
+        (["grade", "{class}", "--nonsense"], "--nonsense"),
+        (["grade"], "folder"),
+        (["nonsense"], "nonsense"),
+        (["author"], "Missing command"),
+        (["demo", "--out", "{tmp}/notes.txt"], "cannot write to"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, words, folder, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("notes")
+    assert run(*(a.replace("{tmp}", str(tmp_path)).replace("{class}", str(folder)) for a in arguments)) == 2
+    said = capsys.readouterr()
+    assert words in said.err and said.err.count("\n") == 1 and "Traceback" not in said.err
+    assert said.err.startswith("coursekit: ")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_no_permission_to_write(folder, tmp_path, capsys):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    assert run("grade", folder, "--out", tmp_path / "locked" / "grades") == 2
+    assert "cannot write to" in capsys.readouterr().err
+
+
+def test_a_folder_is_graded_beside_itself(folder, capsys):
+    assert run("grade", folder, "--only", "identity", "--jobs", 2) == 0
+    out = folder.parent / "grades"
+    assert {p.name for p in out.iterdir()} >= {"grades.csv", "results.json", "index.html", "feedback"}
+    said = capsys.readouterr().out
+    assert "✓ passed" in said and "✗ doubled" in said and str(out) in said
+
+
+def test_one_file_decides_the_exit_status(folder):
+    out = folder.parent / "out"
+    assert run("grade", folder / "ada.py", "--only", "identity", "--out", out) == 0
+    assert run("grade", folder / "bo.py", "--only", "identity", "--out", out) == 1
+    assert run("grade", folder / "bo.py", "--only", "adam", "--out", out) == 1
+
+
+def test_help_and_version(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"coursekit {__version__}\n"
+    for arguments in ((), ("--help",), ("grade", "--help")):
+        assert run(*arguments) == 0
+        assert "grade" in capsys.readouterr().out
+
+
+def test_progress(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COURSEKIT_PROGRESS", str(tmp_path / "progress.json"))
+    assert run("progress") == 0
+    assert "0 of" in capsys.readouterr().out
+
+
+def test_authors_commands(monkeypatch, capsys):
+    from coursekit.authoring import audit, notebooks
+
+    monkeypatch.setattr(audit, "author_check", lambda: [])
+    assert run("author", "check") == 0
+    monkeypatch.setattr(audit, "author_check", lambda: ["adam: a slip passes"])
+    assert run("author", "check") == 1
+    monkeypatch.setattr(notebooks, "build", lambda: ["exercises/x.ipynb: written"])
+    assert run("author", "build") == 0
+    said = capsys.readouterr().out
+    assert "adam: a slip passes" in said and "x.ipynb: written" in said
+
+
+@pytest.mark.parametrize(("missing", "extra"), [("typer", "grade"), ("rich", "grade"), ("safetensors", "grade")])
+def test_a_missing_extra_says_how_to_install_it(missing, extra, folder):
+    code = f"import sys; sys.modules[{missing!r}] = None; from coursekit.cli import main; main()"
+    command = [sys.executable, "-c", code, "grade", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 2 and f'".[{extra}]"' in done.stderr and missing in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_help_does_not_import_torch():
+    code = (
+        "import sys\nfrom coursekit.cli import main\nsys.argv = ['coursekit', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=100)
