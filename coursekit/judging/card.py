@@ -19,7 +19,8 @@ def text(verdict: Verdict) -> str:
     """The card in plain text, the same content in the same order."""
     sign, word = STATUSES[verdict.status]
     lines = [f"{sign} {word}: {verdict.exercise} ({verdict.points:g} of {verdict.max_points:g} points)"]
-    lines += textwrap.wrap(verdict.message, 100, initial_indent="  ", subsequent_indent="  ")
+    for line in verdict.message.splitlines():
+        lines += textwrap.wrap(line, 100, initial_indent="  ", subsequent_indent="  ")
     if verdict.status not in ("not_attempted", "refused", "internal"):
         lines += [f"    {_check_text(check)}" for check in verdict.checks]
     if verdict.call:
@@ -80,7 +81,7 @@ def _hints(verdict: Verdict) -> str:
 def _inline(words: str) -> str:
     """Escaped text with `code` in backticks kept as code."""
     pieces = escape(words).split("`")
-    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(pieces))
+    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(pieces)).replace("\n", "<br>")
 
 
 def _picture_words(p: Picture) -> str:

@@ -180,7 +180,7 @@ def _first(expected: Tensor, got: Tensor, scale: Tensor, nan: bool) -> tuple[int
     sizes = _abs(sizes[_isfinite(sizes)])
     largest = _maximum(sizes).item() if sizes.numel() else 0.0
     near = _abs(_subtract(want, have)) <= rtol * _abs(want) + atol * largest
-    near |= want == have  # equal infinities
+    near = near & _isfinite(want) | (want == have)  # rtol * inf is inf: only itself is near an infinity
     if nan:
         near |= want.isnan() & have.isnan()
     if near.all():

@@ -150,6 +150,8 @@ class Sheet:
         for other in sorted(known - {node.id}):
             if (other in self.scalars) == scalar:
                 yield f"{_named(other)} stood where {_named(node.id)} belongs", ast.Name(other, ast.Load())
+        for value in FIXED.get(node.id, ()):
+            yield f"`{value:g}` stood where {_named(node.id)} belongs", ast.Constant(value)
         if node.id == "t":
             for sign, words in ((ast.Add(), "one too many"), (ast.Sub(), "one too few")):
                 yield f"`t` were {words}", ast.BinOp(node, sign, ast.Constant(1))
@@ -175,13 +177,17 @@ class Sheet:
         uses: dict[str, list[Path]] = {}
         for i in range(self.fixed, len(self.tree.body)):
             for path, node in _expressions(self.tree.body[i], (("body", i),)):
-                if isinstance(node, ast.Name) and node.id in self.arguments:
+                if isinstance(node, ast.Name) and node.id in self.arguments | {"t"}:
                     uses.setdefault(node.id, []).append(path)
+        corrections = [p for p in uses.get("t", []) if not self._counts(p)]
+        for sign, words in ((ast.Add(), "one too many"), (ast.Sub(), "one too few")) if len(corrections) > 1 else ():
+            later = ast.BinOp(ast.Name("t", ast.Load()), sign, ast.Constant(1))
+            yield Edit(f"`t` were {words} wherever it corrects", "", tuple((p, later) for p in corrections))
         for a in sorted(uses.keys() & self.scalars):
             for value in FIXED.get(a, ()):
                 words = f"`{a}` were {value:g}, whatever is asked for"
                 yield Edit(words, "", tuple((p, ast.Constant(value)) for p in uses[a]))
-        for a in sorted(uses):
+        for a in sorted(uses.keys() & self.arguments):
             for b in sorted(self.arguments - {a, "state", "grad_fn"}):
                 if (a in self.scalars) != (b in self.scalars):
                     continue
@@ -190,6 +196,11 @@ class Sheet:
                 if b in uses and a < b:
                     back = tuple((p, ast.Name(a, ast.Load())) for p in uses[b])
                     yield Edit(f"`{a}` and `{b}` were exchanged", "", swap + back)
+
+    def _counts(self, path: Path) -> bool:
+        """Whether a use of `t` stands where it is counted or returned."""
+        i = path[0][1] or 0
+        return "t" in self.assigned[i] or isinstance(self.tree.body[i], ast.Return)
 
     def _lines(self) -> Iterator[Edit]:
         count = len(self.tree.body)
@@ -224,6 +235,7 @@ def _of_operation(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
         )
     if kind in (ast.Sub, ast.Div, ast.Pow):
         yield f"the two sides of the `{SIGNS[kind]}` were exchanged", ast.BinOp(node.right, node.op, node.left)
+    yield from _of_parentheses(node)
     out = LEFT_OUT.get(kind, "part")
     yield f"the {out}{_with(node.right)} were left out", node.left
     if kind is ast.Pow:
@@ -237,6 +249,19 @@ def _of_operation(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
             "the root were taken of the denominator",
             ast.BinOp(node.left, node.op, ast.BinOp(node.right, ast.Pow(), ast.Constant(0.5))),
         )
+
+
+def _of_parentheses(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
+    """`a / (b + c)` read as `a / b + c`, and `(a + b) * c` as `a + b * c`."""
+    if not isinstance(node.op, ast.Mult | ast.Div):
+        return
+    sign, left, right = SIGNS[type(node.op)], node.left, node.right
+    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub):
+        inner = ast.BinOp(left, node.op, right.left)
+        yield f"the parentheses after the `{sign}` were missing", ast.BinOp(inner, right.op, right.right)
+    if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add | ast.Sub):
+        inner = ast.BinOp(left.right, node.op, right)
+        yield f"the parentheses before the `{sign}` were missing", ast.BinOp(left.left, left.op, inner)
 
 
 def _of_constant(node: ast.Constant) -> Iterator[tuple[str, ast.expr]]:

@@ -176,7 +176,7 @@ def _refused(exercise: Exercise, used: set[str], outcomes: list[Outcome]) -> str
     """Which forbidden thing an answer uses, by its names or as it ran; in words, or nothing."""
     if "coursekit.reference" in used or any(o.fault and LOCKED in o.fault.message for o in outcomes):
         return "the course's own answer"
-    if "optim" in used:
+    if "optim" in used or any(name.startswith("_fused_") for name in used):
         return "torch.optim"
     called = next((o.fault.message for o in outcomes if o.fault and o.fault.check == "delegated"), "")
     return f"`{name}`" if (name := called or next(iter(sorted(exercise.refuse & used)), "")) else ""

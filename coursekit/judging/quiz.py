@@ -34,7 +34,7 @@ def judge_quiz(quiz: Quiz, value: Any) -> Verdict:
 
 def question(quiz: Quiz) -> str:
     """The question with its choices, as text."""
-    choices = "".join(f" ({letter}) {words}." for letter, words in quiz.choices.items())
+    choices = "".join(f"\n({letter}) {words}." for letter, words in quiz.choices.items())
     example = next(iter(quiz.choices), "3.5")
     return f'{quiz.question}{choices} Answer with answer("{quiz.name}", {example!r}).'.replace("'3.5'", "3.5")
 

@@ -15,7 +15,7 @@ STATUSES = {
     "memory": ("!", "Asked for too much memory"),
     "crashed": ("!", "The process ended"),
     "refused": ("⊘", "To be written by hand"),
-    "not_attempted": ("○", "Not written yet"),
+    "not_attempted": ("○", "Not done yet"),
     "internal": ("?", "Our mistake, not yours"),
 }
 

@@ -38,6 +38,8 @@ def run(
     Prints of theirs are kept, and shown up to a length once. Default dtype, grad mode and the global random state are
     set for the run and put back after it.
     """
+    if unwritten(function):
+        return [Outcome(fault=Fault("attempted", "it is not written yet"))] * len(cases)
     names = state_names(states)
     printed = Capped()
     dtype, world = torch.get_default_dtype(), torch.random.get_rng_state()
@@ -63,6 +65,23 @@ def run(
     if text := printed.getvalue():
         print(text, end="")
     return outcomes + [outcomes[-1]] * (len(cases) - len(outcomes))
+
+
+def unwritten(function: Callable[..., Any]) -> bool:
+    """Whether a function's body is nothing but `...`, `pass` or a docstring.
+
+    >>> def blank(x): ...
+    >>> unwritten(blank), unwritten(lambda x: x)
+    (True, False)
+    """
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    steps = [] if code is None else list(dis.get_instructions(code))
+    empty = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
+    return (
+        bool(steps)
+        and code.co_name != "<lambda>"
+        and all(i.opname in empty and (i.opname == "RESUME" or i.argval is None) for i in steps)
+    )
 
 
 def state_names(states: dict[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -133,12 +152,22 @@ def used_names(function: Callable[..., Any]) -> set[str]:
                 found.add(str(name))
             elif instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
                 value = world.get(name)
-                if isinstance(value, types.FunctionType) and value.__globals__ is world:
+                if isinstance(value, type) and value.__module__ == world.get("__name__"):
+                    todo += [(f.__code__, world) for f in vars(value).values() if isinstance(f, types.FunctionType)]
+                elif isinstance(value, types.FunctionType) and value.__globals__ is world:
                     todo.append((value.__code__, world))
                 else:
-                    found |= {str(name), str(getattr(value, "__name__", name)).rpartition(".")[2]}
-                    found |= _answers_from(value)
+                    found |= _library_names(name, value) | _answers_from(value)
     return found | _answers_from(function)
+
+
+def _library_names(name: str, value: Any) -> set[str]:
+    """What a global name of theirs stands for: itself and its own name, when it is torch's; "optim" for all of that."""
+    home = value.__name__ if isinstance(value, types.ModuleType) else str(getattr(value, "__module__", "") or "")
+    if value is not None and not home.startswith("torch"):
+        return set()
+    own = str(getattr(value, "__name__", name)).rpartition(".")[2]
+    return {name, own} | ({"optim"} if home.startswith("torch.optim") else set())
 
 
 def _answers_from(value: Any) -> set[str]:

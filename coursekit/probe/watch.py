@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch.overrides import TorchFunctionMode
 
 
@@ -20,27 +22,36 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
-        if name in self.names:
+        if name in self.names or name.startswith("_fused_"):
             self.seen.add(name)
         return func(*args, **(kwargs or {}))
 
 
+@functools.cache
+def _workers() -> tuple[tuple[types.ModuleType, str, Any], ...]:
+    """The functions in torch.optim that do the work: every update of torch's goes through one of them."""
+    homes = [m for name, m in sorted(sys.modules.items()) if name.startswith("torch.optim.") and m is not None]
+    kinds = ("_single_tensor_", "_multi_tensor_", "_fused_")
+    return tuple((home, n, f) for home in homes for n, f in vars(home).items() if n.startswith(kinds) and callable(f))
+
+
 @contextlib.contextmanager
 def optimizers_seen() -> Iterator[list[str]]:
-    """The names of the torch optimizers that are made or unpickled inside, as they come."""
-    kind, seen = torch.optim.Optimizer, []
-    made, unpickled = kind.__init__, kind.__setstate__
+    """The names of torch's updates that are called inside, as they come; they run as ever."""
+    seen: list[str] = []
 
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        seen.append(f"torch.optim.{type(self).__name__}")
-        made(self, *args, **kwargs)
+    def watched(name: str, function: Any) -> Any:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            seen.append(name)
+            return function(*args, **kwargs)
 
-    def setstate(self: Any, state: Any) -> None:
-        seen.append(f"torch.optim.{type(self).__name__}")
-        unpickled(self, state)
+        return call
 
-    kind.__init__, kind.__setstate__ = init, setstate  # type: ignore[method-assign]
+    for home, name, function in _workers():
+        setattr(home, name, watched(home.__name__, function))
     try:
         yield seen
     finally:
-        kind.__init__, kind.__setstate__ = made, unpickled  # type: ignore[method-assign]
+        for home, name, function in _workers():
+            setattr(home, name, function)
