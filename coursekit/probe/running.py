@@ -75,13 +75,11 @@ def unwritten(function: Callable[..., Any]) -> bool:
     (True, False)
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
-    steps = [] if code is None else list(dis.get_instructions(code))
-    empty = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
-    return (
-        bool(steps)
-        and code.co_name != "<lambda>"
-        and all(i.opname in empty and (i.opname == "RESUME" or i.argval is None) for i in steps)
-    )
+    if code is None or code.co_name == "<lambda>":
+        return False
+    empty = {"NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
+    steps = [i for i in dis.get_instructions(code) if i.opname != "RESUME"]
+    return all(i.opname in empty and i.argval is None for i in steps)
 
 
 def state_names(states: dict[str, tuple[str, ...]]) -> dict[str, Any]:
