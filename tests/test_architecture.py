@@ -33,6 +33,7 @@ NO_EXAMPLE = {
     "reference.checks": "keeps bad input out of the formulas, is not taught",
     "reference.rule": "makes a function a rule, is not taught",
     "reference.docs": "takes docstrings apart, is not taught",
+    "engine.data": "data sets: tests/engine looks at each one's shapes, split and source",
     "show.plots": "draws: tests/show looks at each figure and at its sentence",
 }
 
@@ -99,6 +100,14 @@ def modules_of(*parts: str) -> list[str]:
     return [name for name in MODULES if part(name) in parts]
 
 
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has after running this code."""
+    code += "\nimport sys; print('\\n' + ' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
 # What runs beside a learner's code: it holds no answers. `warm` is the judge's side of the same folder.
 SANDBOX = [name for name in MODULES if "sandbox." in name and not name.endswith(".warm")]
 
@@ -135,14 +144,6 @@ def test_no_answers_beside_a_learners_code():
     assert not {part(name) for name in loaded if name.startswith("coursekit.")} & answers
 
 
-def loaded_by(code: str) -> set[str]:
-    """The modules that a fresh interpreter has after running this code."""
-    code += "\nimport sys; print('\\n' + ' '.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return set(done.stdout.splitlines()[-1].split())
-
-
 def test_importing_coursekit_is_light():
     assert "torch" not in loaded_by("import coursekit")
 
@@ -164,7 +165,10 @@ def test_a_check_and_the_figures_names_load_no_extras():
 
 
 def test_no_file_is_long():
-    lines = {str(path): path.read_text(encoding="utf-8").count("\n") for path in files(".py", ".js", ".css", ".md")}
+    lines = {
+        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").count("\n")
+        for path in files(".py", ".js", ".css", ".md")
+    }
     assert not {path: count for path, count in lines.items() if count > 400}
 
 
