@@ -74,6 +74,14 @@ def _correction_by_log(average, t, *, beta):
     return average / -math.expm1(t * math.log(beta))
 
 
+FEED = """\
+moments, corrected = yours(update_moments), yours(bias_correction)
+m = v = torch.zeros(())
+for t in range(1, 6):
+    m, v = moments(m, v, torch.tensor(4.0), beta1=0.9, beta2=0.999)
+    m_hat, v_hat = corrected(m, t, beta=0.9), corrected(v, t, beta=0.999)
+    print(f"t={t}: m {m:.3f}, corrected {m_hat:.3f}; root of v {v.sqrt():.3f}, corrected {v_hat.sqrt():.3f}")"""
+
 bias_correction = Exercise(
     answer=reference.bias_correction,
     probe=Function(_correction_cases),
@@ -88,6 +96,11 @@ bias_correction = Exercise(
     slips=BIAS_CORRECTION,
     also_right=(_correction_by_weights, _correction_by_log),
     refuse=TORCHS_OWN,
+    use=(
+        "# %% [markdown]\n**Your two functions at work.** The gradient is 4 in every step. `m` and the root of `v` "
+        "start far below it; corrected, both read 4 from the first step on.",
+        FEED,
+    ),
 )
 
 
@@ -138,15 +151,10 @@ CONVENTIONS = (
 )
 
 TRAIN = """\
-import torch
-from coursekit import engine, show, yours
-
-digits, curves = engine.digits(), {}
-mine = yours(adam)
-for name in ("torch.optim.Adam", "yours"):
-    torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10))
-    if name == "yours":
+digits, curves, mine = engine.digits(), {}, yours(adam)
+for name in ("torch.optim.Adam", "your adam"):
+    model = engine.mlp([64, 32, 10])
+    if name == "your adam":
         optimizer = engine.Optimizer(model.parameters(), mine, lr=0.01)
     else:
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -156,7 +164,7 @@ for name in ("torch.optim.Adam", "yours"):
 show.loss_curves(curves)"""
 
 PLAY = """\
-show.playground("ravine", rules=("momentum", "rmsprop", "adam", mine), lr=(0.01, 1.0))"""
+show.playground("ravine", rules=("momentum", "rmsprop", mine), lr=(0.01, 1.0))"""
 
 adam = Exercise(
     answer=reference.adam,
@@ -183,8 +191,8 @@ adam = Exercise(
         "# %% [markdown]\n**Your rule at work.** It trains a network on digits, next to `torch.optim.Adam`: the two "
         "curves should lie on top of each other.",
         TRAIN,
-        "# %% [markdown]\nAnd in the playground, dashed over the reference. Find the largest rate at which momentum "
-        "still arrives, and see what yours does there.",
+        "# %% [markdown]\nAnd in the playground, dashed over the reference. Which of the rules swings through the "
+        "minimum at the largest rate, and which do not?",
         PLAY,
     ),
 )
@@ -287,5 +295,6 @@ chapter = Chapter(
     title="Adam",
     exercises=(update_moments, bias_correction, adam),
     quizzes=QUIZZES,
-    intro="Write Adam in three steps. The lesson `notebooks/08_adam.ipynb` has the equations with a picture of each.",
+    intro="Write Adam in three steps: the two running means, their correction, and the rule that uses both.",
+    setup="from coursekit import engine, show",
 )

@@ -282,8 +282,8 @@ DIVISION = (
     Slip(
         "eps forgotten",
         (" + eps)", ")"),
-        "eps is forgotten. It shows where the gradient is not large beside it: you move {ratio:.3g} times as far as you "
-        "should at step {step}. And where a gradient has always been zero, 0/0 makes the weight NaN.",
+        "eps is forgotten. It shows where the gradient is not large beside it: you move {ratio:.3g} times as far as "
+        "you should at step {step}. And where a gradient has always been zero, 0/0 makes the weight NaN.",
         hint=STEP,
     ),
     Slip(
