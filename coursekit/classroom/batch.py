@@ -195,7 +195,7 @@ def _points(name: str) -> float:
 def _quiz(name: str, reading: Reading) -> Verdict:
     quiz = index.quiz(name)
     if name in reading.answers and reading.answers[name] is None:
-        words = f'The value in answer("{name}", ...) is to be a number or a text, written out.'
+        words = f'The value in answer("{name}", ...) cannot be read: write the number or the letter itself.'
         return Verdict(name, "error", 0, quiz.points, words)
     return judge_quiz(quiz, reading.answers.get(name))
 

@@ -101,7 +101,7 @@ def _right(chapter: Chapter) -> Iterator[list[Handed]]:
     with_helpers = [PLOT, "HALF = 0.5\n\n\ndef root(x):\n    return x**HALF", *own]
     with_helpers[-1] = with_helpers[-1].replace("v_hat.sqrt()", "root(v_hat)")
     yield [(".ipynb", notebook(chapter, own + quizzes))]
-    yield [(f"_{chapter.id}.py", script(own + quizzes))]
+    yield [(f"/{chapter.id}.py", script(own + quizzes))]
     yield [(f"/work/{chapter.id}.ipynb", notebook(None, own + quizzes)), ("/notes.txt", b"see the notebook\n")]
     yield [(".ipynb", notebook(chapter, ["%matplotlib inline\n!pip list", *doubled, "this is no Python", *quizzes]))]
     yield [(".ipynb", notebook(None, with_helpers))]
@@ -112,7 +112,7 @@ def _wrong(chapter: Chapter) -> Iterator[list[Handed]]:
     rule = chapter.exercises[-1]
     for number in (0, 1, 2, 3, 7, 14, 25, 32):
         cells = answers(chapter, **{rule.name: slip(rule, number)}) + predicted(chapter, right=number % 3 > 0)
-        yield [(".ipynb", notebook(chapter, cells))] if number % 2 else [(f"_{chapter.id}.py", script(cells))]
+        yield [(".ipynb", notebook(chapter, cells))] if number % 2 else [(f"/{chapter.id}.py", script(cells))]
     for convention in rule.conventions[:2]:
         changed = apply(source(rule.answer), convention.change)  # type: ignore[arg-type]
         yield [(".ipynb", notebook(chapter, answers(chapter, **{rule.name: changed}) + predicted(chapter)))]
@@ -148,7 +148,7 @@ def _other(main: Chapter, chapter: Chapter) -> Iterator[list[Handed]]:
     wrong = {e.name: slip(e, i) for i, e in enumerate(chapter.exercises)}
     half = {e.name: stub(e.answer) for e in chapter.exercises[::2]}
     yield [(".ipynb", notebook(chapter, answers(chapter) + predicted(chapter)))]
-    yield [(f"_{chapter.id}.py", script(answers(chapter, **wrong) + predicted(chapter, right=False)))]
+    yield [(f"/{chapter.id}.py", script(answers(chapter, **wrong) + predicted(chapter, right=False)))]
     yield [(".ipynb", notebook(chapter, answers(chapter, **half)))]
     both = (main, answers(main)), (chapter, answers(chapter, **dict(list(wrong.items())[:1])))
     yield [(f"/{c.id}.ipynb", notebook(c, cells + predicted(c))) for c, cells in both]

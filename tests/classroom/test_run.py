@@ -50,6 +50,8 @@ BAD = {
                     "adam", "refused", "own answer"),
     "broken_cell": (notebook(ADAM, [RIGHT[0], "def adam(:\n  pass"]), "adam", "error", "code cell 3, line 1"),
     "slip": (script([slip(ADAM.exercises[-1], 0)]), "adam", "wrong", ""),
+    "quiz": (script(['answer("first_step_length", compute())']), "first_step_length", "error", "cannot be read"),
+    "sums": (script(['rate = 0.1\nanswer("first_step_length", rate * 0.1)']), "first_step_length", "passed", ""),
     "_08_adam": (b"def adam(:\n", "adam", "error", "line 1"),
 }  # fmt: skip
 UNREADABLE = {

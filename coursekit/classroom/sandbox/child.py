@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib.abc
 import inspect
@@ -14,10 +15,10 @@ from typing import Any
 import torch
 
 from coursekit.classroom.sandbox import wire
-from coursekit.classroom.sandbox.module import build
-from coursekit.classroom.sandbox.source import Unreadable, answers, defined, read
+from coursekit.classroom.sandbox.module import build, evaluate
+from coursekit.classroom.sandbox.source import Source, Unreadable, answers, defined, read
 from coursekit.probe.cases import Fault, Outcome
-from coursekit.probe.running import run, state_names, their_line, used_names
+from coursekit.probe.running import TimeUp, run, state_names, their_line, time_limit, used_names
 from coursekit.probe.values import cut
 
 
@@ -51,9 +52,23 @@ def _read(data: bytes, job: dict[str, Any]) -> dict[str, Any]:
     return {
         "chapter": source.chapter,
         "functions": defined(source, set(job["wanted"])),
-        "answers": answers(source, set(job["quizzes"])),
+        "answers": {name: _answer(source, *found) for name, found in answers(source, set(job["quizzes"])).items()},
         "broken": source.broken[:50],
     }
+
+
+def _answer(source: Source, node: ast.expr, label: str) -> Any:
+    """A quiz's answer as a number or a text, written out or computed; None where it is neither."""
+    try:
+        with time_limit(1.0):
+            value = evaluate(source, node, label, {"torch": torch, "math": math})
+    except TimeUp:
+        return None
+    if getattr(value, "ndim", None) == 0:  # torch or NumPy computed it
+        value = value.item()
+    if isinstance(value, str):
+        return cut(value)
+    return value if type(value) in (int, float) and abs(value) < 1e300 else None
 
 
 def _run(data: bytes, job: dict[str, Any]) -> bytes:

@@ -28,32 +28,50 @@ FLAGS = __future__.annotations.compiler_flag  # a type hint that cannot be resol
 def build(source: Source, name: str, namespace: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """The last definition of `name`, made in `namespace` with what it uses; and why each name left out is missing."""
     known: dict[str, None] = {}
-    binding: dict[str, list[int]] = {}
+    last = None
     for i, (statement, _) in enumerate(source.statements):
         if found := definition(statement, known):
             known[found] = None
-        for bound in _binds(statement):
-            binding.setdefault(bound, []).append(i)
-    binding[name] = [i for i in binding.get(name, []) if definition(source.statements[i][0], known) == name][-1:]
+            last = i if found == name else last
+    if last is None:
+        return None, {}
+    missing = _execute_needed(source, last, namespace)
+    return None if name in missing else namespace.get(name), missing
+
+
+def evaluate(source: Source, node: ast.expr, label: str, namespace: dict[str, Any]) -> Any:
+    """The value of an expression at the top level of the file, or None where it is not plain or fails."""
+    statement = ast.copy_location(ast.Assign([ast.Name("value", ast.Store())], node), node)
+    source = Source([*source.statements, (ast.fix_missing_locations(statement), label)])
+    missing = _execute_needed(source, len(source.statements) - 1, namespace)
+    return None if "value" in missing else namespace.get("value")
+
+
+def _execute_needed(source: Source, last: int, namespace: dict[str, Any]) -> dict[str, str]:
+    """Execute a statement after what it uses; each name that could not be made, with the reason."""
     missing: dict[str, str] = {}
     aliases = {alias: module for s, _ in source.statements for alias, module in _imports(s)}
-    for i in _needed(source, name, binding):
+    for i in _needed(source, last):
         statement, label = source.statements[i]
         reason = _execute(statement, label, namespace) if _plain(statement, aliases) else NOT_PLAIN
         if reason:
             line = cut(linecache.getline(label, statement.lineno).strip())
             why = f"`{line}` ({label}, line {statement.lineno}) was left out: {reason}"
             missing |= dict.fromkeys(_binds(statement), why)
-    return namespace.get(name) if name in known else None, missing
+    return missing
 
 
-def _needed(source: Source, name: str, binding: dict[str, list[int]]) -> list[int]:
-    """The statements that bind what `name` uses, directly or through others, in the file's order."""
-    needed = {
-        i for i, (s, _) in enumerate(source.statements) if isinstance(s, ast.ImportFrom) and s.names[0].name == "*"
-    }
+def _needed(source: Source, last: int) -> list[int]:
+    """The statements that bind what the last one uses, directly or through others, in the file's order."""
+    binding: dict[str, list[int]] = {}
+    needed = {last}
+    for i, (statement, _) in enumerate(source.statements):
+        for bound in _binds(statement):
+            binding.setdefault(bound, []).append(i)
+        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+            needed.add(i)
     seen: set[str] = set()
-    todo = [name]
+    todo = list(_uses(*source.statements[last]))
     while todo:
         wanted = todo.pop()
         if wanted in seen:

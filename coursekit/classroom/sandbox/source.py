@@ -145,28 +145,16 @@ def definition(statement: ast.stmt, known: Container[str]) -> str | None:
     return None
 
 
-def answers(source: Source, quizzes: set[str]) -> dict[str, Any]:
-    """The last answer("name", value) of each quiz: a number or a text; None where it is no written-out value."""
-    found: dict[str, Any] = {}
-    for statement, _ in source.statements:
+def answers(source: Source, quizzes: set[str]) -> dict[str, tuple[ast.expr, str]]:
+    """The value in the last answer("name", value) of each quiz, with the name of its cell; none where it is `...`."""
+    found: dict[str, tuple[ast.expr, str]] = {}
+    for statement, label in source.statements:
         call = getattr(statement, "value", None)
         if not (isinstance(call, ast.Call) and len(call.args) == 2 and not call.keywords):
             continue
         called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         name = getattr(call.args[0], "value", None)
-        if called != "answer" or not isinstance(name, str) or name not in quizzes:
-            continue
-        value = _literal(call.args[1])
-        if value is not ...:  # the stub's own: not answered yet
-            found[name] = value
+        blank = getattr(call.args[1], "value", None) is ...  # as the stub has it
+        if called == "answer" and isinstance(name, str) and name in quizzes and not blank:
+            found[name] = call.args[1], label
     return found
-
-
-def _literal(node: ast.expr) -> Any:
-    try:
-        value = ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return None
-    if isinstance(value, str):
-        return cut(value)
-    return value if value is ... or (type(value) in (int, float) and abs(value) < 1e300) else None

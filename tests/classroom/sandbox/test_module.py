@@ -8,8 +8,8 @@ import re
 import pytest
 import torch
 
-from coursekit.classroom.sandbox.module import build
-from coursekit.classroom.sandbox.source import read
+from coursekit.classroom.sandbox.module import build, evaluate
+from coursekit.classroom.sandbox.source import answers, read
 
 
 def built(text: str, name: str = "f"):
@@ -96,6 +96,25 @@ def test_what_was_left_out_is_named_when_it_is_missed(text, name, words):
 def test_state_types_are_there_wherever_they_were_to_come_from():
     source = read(b"from nowhere import State as S\ndef f(): return S", ".py", "a.py")
     assert build(source, "f", {"State": tuple})[0]() is tuple
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3.5", 3.5),
+        ("-4", -4),
+        ("'b'", "b"),
+        ("(1 - 0.9) / math.sqrt(0.001)", (1 - 0.9) / math.sqrt(0.001)),
+        ("steps", 7),
+        ("compute()", None),
+        ("1 / 0", None),
+        ("nowhere", None),
+    ],
+)
+def test_an_expression_at_the_top(text, value):
+    source = read(f"steps = 7\ndef compute(): return 3\nanswer('q', {text})".encode(), ".py", "a.py")
+    node, label = answers(source, {"q"})["q"]
+    assert evaluate(source, node, label, {"torch": torch, "math": math}) == value
 
 
 def test_a_definition_that_fails_is_no_function():

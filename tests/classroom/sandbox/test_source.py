@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import linecache
 
@@ -86,18 +87,22 @@ def test_a_script_may_be_in_its_declared_encoding_and_have_a_byte_order_mark():
     assert defined(read("\ufeffdef f(): pass".encode(), ".py", "a"), {"f"}) == ["f"]
 
 
-def test_the_last_written_out_answer_counts():
+def test_the_last_answer_to_each_quiz_counts():
     source = read(
         notebook(
             'answer("one", 3.5)\nanswer("two", ...)',
             'answer("one", -4)\ncoursekit.answer("three", "b")\nx = answer("four", 1)',
-            'answer("five", compute())\nanswer("six", True)\nanswer("other", 1)\nanswer("one")\nanswer(name, 1)',
+            'answer("other", 1)\nanswer("one")\nanswer(name, 1)\nprint("one", 1)',
         ),
         ".ipynb",
         "n",
     )
-    names = {"one", "two", "three", "four", "five", "six"}
-    assert answers(source, names) == {"one": -4, "three": "b", "four": 1, "five": None, "six": None}
+    found = answers(source, {"one", "two", "three", "four"})
+    assert {name: (ast.unparse(node), label) for name, (node, label) in found.items()} == {
+        "one": ("-4", "n cell 2"),
+        "three": ("'b'", "n cell 2"),
+        "four": ("1", "n cell 2"),
+    }
 
 
 @pytest.mark.parametrize(

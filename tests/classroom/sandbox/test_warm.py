@@ -80,8 +80,10 @@ def test_what_is_refused_is_seen(parent):
 
 
 def test_reading_a_file(parent):
-    text = 'def adam(): pass\ndef other(): pass\nanswer("q", 2.5)\n'
-    assert parent.read(text.encode(), ".py", "a.py", ["adam"], ["q"]) == Reading(None, ("adam",), {"q": 2.5})
+    text = 'def adam(): pass\ndef other(): pass\nanswer("q", 2.5)\nanswer("r", torch.tensor(3))\nanswer("s", adam)\n'
+    values = {"q": 2.5, "r": 3, "s": None, "t": None, "u": "x" * 499 + "…"}
+    text += 'answer("t", [i for i in range(10**10)])\nanswer("u", "x" * 10**6)\n'
+    assert parent.read(text.encode(), ".py", "a.py", ["adam"], list(values)) == Reading(None, ("adam",), values)
     broken = parent.read(b"def f(:\n", ".py", "a.py", [], [])
     assert isinstance(broken, Reading) and "line 1" in broken.unreadable
     assert parent.read(b"", ".py", "a.py", [], []) == Reading()
