@@ -108,13 +108,13 @@ def _child(job: dict[str, Any], write: int, scratch: str, tasks: int) -> None:
 def _first_frame(read: int, jobs: int, until: float, pid: int) -> tuple[bytes, bool]:
     """The answer when the child's first frame came, else nothing; and whether the child had ended by itself."""
     got = bytearray()
+    over = False
     poll = select.poll()
     poll.register(read, select.POLLIN)
     poll.register(jobs, select.POLLIN)
     while (left := until - time.monotonic()) > 0:
         ready = {fd for fd, _ in poll.poll(min(left, 0.02) * 1000)}
         if jobs in ready:  # nothing is sent during a job: the judge is gone
-            _end(pid)
             sys.exit(0)
         if read in ready:
             part = os.read(read, 2**20)
@@ -126,8 +126,10 @@ def _first_frame(read: int, jobs: int, until: float, pid: int) -> tuple[bytes, b
                 return b"f" + bytes(got[8 : 8 + size]), False
             if not part:
                 return b"", True
-        elif not ready and _is_over(pid):  # a process that it left behind may hold the pipe open
+        elif over:  # and nothing more in the pipe, which a process that it left behind may hold open
             return b"", True
+        else:
+            over = _is_over(pid)
     return b"t", False
 
 
