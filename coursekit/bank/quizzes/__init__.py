@@ -1,0 +1,1 @@
+"""The predictions of the chapters that have too many to stand beside their exercises."""
