@@ -21,7 +21,7 @@ from coursekit.authoring.notebooks import ROOT, build
 from coursekit.bank import index
 from coursekit.exercise import Chapter, Convention, Exercise, Quiz, Slip
 from coursekit.judging import evidence
-from coursekit.judging.check import locked
+from coursekit.judging.check import locked, one_thread
 from coursekit.judging.compare import Difference, differences
 from coursekit.judging.judge import Prepared, judge, prepare
 from coursekit.judging.quiz import judge_quiz
@@ -50,7 +50,8 @@ def author_check(
     print(HEAD)
     for exercise in (e for chapter in chosen for e in chapter.exercises):
         audit = Audit(exercise)
-        complaints += audit.complaints(seeds)
+        with one_thread():
+            complaints += audit.complaints(seeds)
         print(audit.row(), flush=True)
     for quiz in (q for chapter in chosen for q in chapter.quizzes):
         complaints += [f"{quiz.name}: {words}" for words in _guarded(_quiz, quiz)]

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from coursekit.bank import index
 from coursekit.exercise import Exercise
 from coursekit.judging import progress
@@ -53,13 +55,25 @@ def _run(function: Callable[..., Any], exercise: Exercise, seconds: float) -> Ve
     except Exception as error:  # a fault of the course must never be held against the learner
         words = f"This check could not be made ({type(error).__name__}: {error}). Please report it; your work is kept."
         return Verdict(exercise.name, "internal", 0, exercise.points, words)
-    with locked(exercise.answer):
+    with one_thread(), locked(exercise.answer):
         outcomes = run(function, prepared.cases, states=prepared.states, seconds=seconds, refuse=exercise.refuse)
     try:
-        return judge(prepared, outcomes, used_names(inspect.unwrap(function)))
+        with one_thread():
+            return judge(prepared, outcomes, used_names(inspect.unwrap(function)))
     except Exception as error:
         words = f"This check failed on our side ({type(error).__name__}: {error}). Please report it; your work is kept."
         return Verdict(exercise.name, "internal", 0, exercise.points, words)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """No second thread while it lasts: small tensors need none, and on a busy machine each wait for one is 10 ms."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
 
 
 @contextlib.contextmanager
