@@ -79,6 +79,15 @@ def test_what_is_refused_is_seen(parent):
     assert fault(answer).check == "delegated" and fault(answer).message == "log_softmax"
 
 
+def test_a_data_class_finds_its_module(parent):
+    text = (
+        "from __future__ import annotations\nimport dataclasses\n\n@dataclasses.dataclass(frozen=True)\nclass Twice:\n"
+        "    x: torch.Tensor\n\ndef f(x):\n    return Twice(x).x * 2\n"
+    )
+    answer = parent.run(text.encode(), ".py", "a.py", "f", CASES, {})
+    assert isinstance(answer, Ran) and answer.outcomes[0].fault is None
+
+
 def test_reading_a_file(parent):
     text = 'def adam(): pass\ndef other(): pass\nanswer("q", 2.5)\nanswer("r", torch.tensor(3))\nanswer("s", adam)\n'
     values = {"q": 2.5, "r": 3, "s": None, "t": None, "u": "x" * 499 + "…"}
