@@ -29,8 +29,8 @@ STEP = (
     Slip(
         "divided by lr",
         ("lr * grad", "grad / lr"),
-        "You divide by lr, so a smaller rate makes a longer step: {ratio:.3g} times the right one here, which is "
-        "1/lr**2. lr multiplies the gradient.",
+        "You divide by lr, so a smaller rate makes a longer step. Here it is {ratio:.3g} times the right one, which "
+        "is 1/lr**2. The gradient is multiplied by lr.",
         hint=FORM,
     ),
     Slip(

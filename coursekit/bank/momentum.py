@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from coursekit.bank.slips.momentum import HEAVY_BALL, HEAVY_BALL_FORMS, MOMENTUM, MOMENTUM_FORMS
-from coursekit.bank.slips.nesterov import FORMS, NESTEROV, TO_TORCH
+from coursekit.bank.slips.momentum import HEAVY_BALL, MOMENTUM
+from coursekit.bank.slips.momentum_forms import HEAVY_BALL_FORMS, MOMENTUM_FORMS
+from coursekit.bank.slips.nesterov import FORMS, NESTEROV
+from coursekit.bank.slips.to_torch import TO_TORCH
 from coursekit.exercise import Chapter, Exercise, Function, Quiz, Trajectory
 from coursekit.probe.cases import Call
 from coursekit.reference import momentum as reference
@@ -154,8 +156,8 @@ def _conversion_cases(generator: torch.Generator) -> list[Call]:
     def case(lr: float, beta: float) -> Call:
         return Call((lr, beta), label=f"momentum_to_torch({lr:g}, {beta:g})")
 
-    drawn = torch.rand((2, 2), generator=generator, dtype=torch.float64).mul(0.8).add(0.1)
-    return [case(*(round(x, 3) for x in pair.tolist())) for pair in drawn] + [case(0.3, 0.0), case(0.01, 0.9)]
+    drawn = torch.rand((3, 2), generator=generator, dtype=torch.float64).mul(0.8).add(0.1)
+    return [case(*(round(x, 3) for x in pair.tolist())) for pair in drawn] + [case(0.01, 0.9)]
 
 
 def _to_torch_expanded(lr, beta):

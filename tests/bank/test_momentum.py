@@ -48,6 +48,40 @@ def test_two_mistakes_at_once_are_both_named(name, first, second):
     assert verdict.points == 0
 
 
+def dampened(param, grad, state, *, lr, beta):
+    v = grad if torch.all(state.v == 0) else beta * state.v + (1 - beta) * grad
+    return param - lr * v, (v,)
+
+
+def late(param, grad, state, *, lr, beta):
+    moved = param - lr * state.v
+    return moved, (beta * state.v + (1 - beta) * grad,)
+
+
+def coasting(param, grad_fn, state, *, lr, beta):
+    grad = grad_fn(param)
+    v = beta * state.v + grad
+    return param - lr * (grad + beta * state.v), (v,)
+
+
+def sutskever(param, grad_fn, state, *, lr, beta):
+    u = beta * state.v - lr * grad_fn(param + beta * state.v)
+    return param + u, (u,)
+
+
+@pytest.mark.parametrize(
+    "function, name, diagnosis",
+    [
+        (dampened, "momentum", "first_gradient_whole_dampening"),
+        (late, "momentum", "old_v_in_the_step"),
+        (coasting, "nesterov", "no_look_ahead_heavy_ball"),
+        (sutskever, "nesterov", "velocity_form"),
+    ],
+)
+def test_mistakes_are_known_however_they_are_written(function, name, diagnosis):
+    assert check(function, name).diagnosis == diagnosis
+
+
 @pytest.mark.parametrize("name", ["momentum", "heavy_ball", "nesterov"])
 def test_a_library_that_is_the_answer_is_refused(name):
     def delegated(param, grad, state, *, lr, beta):

@@ -84,8 +84,9 @@ BESIDE = (
     Slip(
         "decay after the means",
         [(PENALTY, ""), ("lr * m_hat /", "lr * (m_hat + weight_decay * param) /")],
-        "The decay is added to `m_hat`, after the means were made, so neither `m` nor `v` knows of it. torch adds it "
-        "to the gradient first, before anything is averaged: {ratio:.3g} times the right step at step {step}.",
+        "The decay is added to `m_hat`, after the means were made, so neither `m` nor `v` knows of it. The gradient "
+        "of the penalty is added first, in torch too, before anything is averaged. Yours makes {ratio:.3g} times the "
+        "right step at step {step}.",
         hint=DECAY,
     ),
     Slip(
@@ -93,6 +94,13 @@ BESIDE = (
         [(PENALTY, ""), ("(1 - beta1) * grad", "(1 - beta1) * (grad + weight_decay * param)")],
         "The decay goes into `m`, and `v` averages the squares of the bare gradient. The penalty's gradient is part "
         "of the gradient for both means: {ratio:.3g} times the right step at step {step}.",
+        hint=DECAY,
+    ),
+    Slip(
+        "decay in v alone",
+        [(PENALTY, ""), ("grad**2", "(grad + weight_decay * param) ** 2")],
+        "The decay goes into `v`, and `m` averages the bare gradient: the step gets shorter where the weight is "
+        "large, and nothing pulls it to 0. The penalty's gradient is part of the gradient for both means.",
         hint=DECAY,
     ),
     Slip(
@@ -128,8 +136,8 @@ GRADIENT = (
     Slip(
         "lr in the decay",
         ("+ weight_decay", "+ lr * weight_decay"),
-        "The decay is multiplied by lr before it goes into the gradient, and with the whole step once more. lr "
-        "belongs to the step; yours hardly decays: {ratio:.3g} times the right step at step {step}.",
+        "The decay is multiplied by lr before it goes into the gradient, and with the whole step once more. So yours "
+        "hardly decays: {ratio:.3g} times the right step at step {step}. The rate belongs to the step alone.",
         hint=DECAY,
     ),
     Slip(
@@ -286,7 +294,7 @@ SHARE = (
         "parentheses around 1 - lr * weight_decay",
         (SHRUNK, "1 - lr * weight_decay * param"),
         "Without its parentheses the factor falls apart: 1 is added and `lr * weight_decay * param` subtracted, and "
-        "the old parameter itself is lost. {yours:.3g} at step {step}, expected {expected:.3g}.",
+        "the old parameter itself is lost. At step {step} you have {yours:.3g}, expected {expected:.3g}.",
         hint=LINE,
     ),
     Slip(

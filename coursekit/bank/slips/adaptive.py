@@ -16,6 +16,13 @@ FORMS = (
         "eps, so that 1e-8 acts as 1e-4. Take `eps**2` inside for eps outside: then they agree where either term is "
         "alone, and differ most where both count, by a factor of sqrt(2).",
     ),
+    Convention(
+        "eps squared inside the root",
+        ("s.sqrt() + eps", "(s + eps**2).sqrt()"),
+        "You put `eps**2` under the root; torch adds eps to the root, `sqrt(s) + eps`. The two agree where either "
+        "term is alone, and differ most where both count: there yours divides by less, by up to a factor of sqrt(2). "
+        "No constant turns the one into the other.",
+    ),
 )
 
 # ---- in both rules
@@ -101,6 +108,22 @@ DIVISION = (
         "{step}, expected {expected:.3g}. Divide: what has been steep gets a smaller rate.",
     ),
     Slip(
+        "gradient missing in the step",
+        ("lr * grad / ", "lr / "),
+        "The rate is divided by the root, and the gradient itself is left out: every element moves down, whatever its "
+        "slope, the flat ones farthest. At step {step} you have {yours:.3g}, expected {expected:.3g}. Multiply by the "
+        "gradient.",
+        hint=LINE,
+    ),
+    Slip(
+        "eps added to the rate",
+        ("lr * grad / (s.sqrt() + eps)", "(lr / s.sqrt() + eps) * grad"),
+        "eps is added to the rate, after the division, so that it protects from no division by zero, and every "
+        "element gets a little gradient descent on top. It belongs to the root: {yours:.3g} at step {step}, expected "
+        "{expected:.3g}.",
+        hint=LINE,
+    ),
+    Slip(
         "old s in the step",
         ("(s.sqrt()", "(state[0].sqrt()"),
         "The step divides by the root of the old `s`, before this gradient went in. At the start that is 0, and only "
@@ -110,8 +133,9 @@ DIVISION = (
     Slip(
         "gradient squared in the step",
         ("lr * grad / ", "lr * grad**2 / "),
-        "The square goes into the step as well: its sign is lost, so that every coordinate can only fall. {yours:.3g} "
-        "at step {step}, expected {expected:.3g}. Only `s` takes the square; the step goes along the gradient.",
+        "The square goes into the step as well: its sign is lost, so that every coordinate can only fall. At step "
+        "{step} you have {yours:.3g}, expected {expected:.3g}. Only `s` takes the square; the step goes along the "
+        "gradient.",
         hint=LINE,
     ),
 )
@@ -233,7 +257,7 @@ MEAN = (
         "1 - beta forgotten",
         ("(1 - beta) * grad", "grad"),
         "The factor `1 - beta` before the square is forgotten, so `s` is a fading sum, up to `1 / (1 - beta)` times "
-        "the mean: at step {step} you move {ratio:.3g} times as far as you should.",
+        "the mean. At step {step} you move {ratio:.3g} times as far as you should.",
         hint=GATHER,
     ),
     Slip(

@@ -1,66 +1,12 @@
-"""The mistakes that are made in the two plain forms of momentum, and the other forms in which both are written."""
+"""The mistakes that are made in the two plain forms of momentum: in the step, in the state, in what is gathered."""
 
 from __future__ import annotations
 
-from coursekit.exercise import Convention, Slip
+from coursekit.bank.slips.momentum_forms import uphill
+from coursekit.exercise import Slip
 
 # Which hint opens first after a mistake of this kind.
 IDEA, MEMORY, LINE = 1, 2, 3
-
-
-# ---- other forms: the gradient goes in whole or by its share; lr and the sign stand in the step or in v
-
-SUMMED = (
-    "The gradient goes into your `v` whole: the summed form, torch's. The averaged form takes `(1 - beta) * grad`. At "
-    "the rate `lr * (1 - beta)` yours walks the averaged path at `lr`; at an equal rate its steps are `1 / (1 - "
-    "beta)` times as long."
-)
-AVERAGED = (
-    "The gradient goes into your `v` with the factor `1 - beta`: the averaged form, that of `momentum`. The summed "
-    "form takes `grad` whole. At the rate `lr / (1 - beta)` yours walks the summed path at `lr`; at an equal rate its "
-    "steps are `1 - beta` times as long."
-)
-SAME_PATH = "At a constant rate the path from a fresh start is the same."
-SCHEDULE = (
-    "When lr changes, what is in `v` keeps the lr that it came in with, unless the beta before the old `v` is "
-    "replaced by `beta * lr_now / lr_before`."
-)
-DOWNHILL = (
-    "Your `v` points downhill, and is added. The path from a fresh start is the same; your `v` is `-1` times the one "
-    "that is wanted, which is made of gradients as they are."
-)
-# Name, sign and factor before the gradient, what is done with v, words.
-FORMS = (
-    (
-        "velocity form",
-        "- lr * ",
-        "param + v",
-        f"Your `v` is the step itself: `-lr` times the one wanted. {SAME_PATH} {SCHEDULE}",
-    ),
-    (
-        "lr inside v",
-        "+ lr * ",
-        "param - v",
-        f"Your `v` has lr inside: it is `lr` times the one wanted. {SAME_PATH} {SCHEDULE}",
-    ),
-    ("v points downhill", "- ", "param + lr * v", DOWNHILL),
-)
-
-
-def other_forms(own: str, other: str, name: str, words: str) -> tuple[Convention, ...]:
-    """The seven other ways to write a form of momentum, which takes `own` into v where the other form takes `other`."""
-    found = [Convention(name, (f"+ {own}", f"+ {other}"), words)]
-    for share, prefix, more in ((own, "", ""), (other, f"{name}, ", f"{words} Besides: ")):
-        for form, sign, step, about in FORMS:
-            change = [(f"+ {own}", f"{sign}{share}"), ("param - lr * v", step)]
-            about = about[0].lower() + about[1:] if more else about
-            found.append(Convention(prefix + form, change, more + about))
-    return tuple(found)
-
-
-MOMENTUM_FORMS = other_forms("(1 - beta) * grad", "grad", "summed (heavy ball)", SUMMED)
-HEAVY_BALL_FORMS = other_forms("grad", "(1 - beta) * grad", "averaged", AVERAGED)
-
 
 # ---- what goes wrong with the step and the state, in both forms
 
@@ -227,7 +173,7 @@ MEAN = (
         "gradient subtracted in v",
         ("+ (1 - beta) * grad", "- (1 - beta) * grad"),
         "The gradient is subtracted in `v`, and `v` is subtracted from the parameter: two minus signs, and the step "
-        "goes uphill. {yours:.3g} at step {step}, expected {expected:.3g}.",
+        "goes uphill. At step {step} you have {yours:.3g}, expected {expected:.3g}.",
         hint=MEMORY,
     ),
     Slip(
@@ -311,7 +257,7 @@ SUM = (
         "gradient subtracted in v",
         ("+ grad", "- grad"),
         "The gradient is subtracted in `v`, and `v` is subtracted from the parameter: two minus signs, and the step "
-        "goes uphill. {yours:.3g} at step {step}, expected {expected:.3g}.",
+        "goes uphill. At step {step} you have {yours:.3g}, expected {expected:.3g}.",
         hint=MEMORY,
     ),
     Slip(
@@ -331,11 +277,19 @@ SUM = (
     Slip(
         "lr missing before the memory",
         ("param - lr * v", "param - lr * grad - beta * state[0]"),
-        "The new gradient is multiplied by lr and what is remembered is not: right at step 1, where there is nothing "
-        "to remember, {yours:.3g} for {expected:.3g} at step {step}. lr multiplies all of `v`.",
+        "The new gradient is multiplied by lr and what is remembered is not. Step 1 is right, as there is nothing to "
+        "remember; at step {step} {yours:.3g} came for {expected:.3g}. All of `v` is multiplied by lr.",
         hint=LINE,
     ),
 )
 
-MOMENTUM = MEAN + STEP + STATE
-HEAVY_BALL = SUM + STEP + STATE
+MEMORY_SUBTRACTED = Slip(
+    "memory subtracted",
+    ("v = beta * v +", "v = -beta * v +"),
+    "The old `v` is subtracted from the new gradient: each step takes back part of the last, where it should go on. "
+    "Right at step 1, {yours:.3g} for {expected:.3g} at step {step}. Add `beta * v`.",
+    hint=MEMORY,
+)
+
+MOMENTUM = (*MEAN, *STEP, *STATE, MEMORY_SUBTRACTED, *uphill("(1 - beta) * grad"))
+HEAVY_BALL = (*SUM, *STEP, *STATE, MEMORY_SUBTRACTED, *uphill("grad"))

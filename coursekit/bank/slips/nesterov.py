@@ -1,8 +1,8 @@
-"""The mistakes that are made in Nesterov's momentum, the other forms of it, and the way from momentum to torch."""
+"""The mistakes that are made in Nesterov's momentum, and the other forms in which it is written."""
 
 from __future__ import annotations
 
-from coursekit.bank.slips.momentum import AVERAGED, SAME_PATH, SCHEDULE
+from coursekit.bank.slips.momentum_forms import AVERAGED, SAME_PATH, SCHEDULE
 from coursekit.exercise import Convention, Slip
 
 # Which hint opens first after a mistake of this kind.
@@ -153,7 +153,8 @@ STEPPING = (
     Slip(
         "lr forgotten",
         ("lr * v\n", "v\n"),
-        "lr is not used in the step: you move {ratio:.3g} times as far as you should at step {step}, which is 1/lr.",
+        "The step is not multiplied by lr: you move {ratio:.3g} times as far as you should at step {step}, which is "
+        "1/lr. What is in `v` says which way and how steep, lr how far.",
         hint=LINE,
     ),
     Slip(
@@ -218,10 +219,17 @@ GATHERING = (
         hint=LINE,
     ),
     Slip(
+        "memory subtracted",
+        ("v = beta * v +", "v = -beta * v +"),
+        "The old `v` is subtracted from the new gradient: each step takes back part of the last, where it should go "
+        "on. Right at step 1, {yours:.3g} for {expected:.3g} at step {step}. Add `beta * v`.",
+        hint=LINE,
+    ),
+    Slip(
         "gradient subtracted in v",
         ("+ grad_fn", "- grad_fn"),
         "The gradient is subtracted in `v`, and `v` is subtracted from the parameter: two minus signs, and the step "
-        "goes uphill. {yours:.3g} at step {step}, expected {expected:.3g}.",
+        "goes uphill. At step {step} you have {yours:.3g}, expected {expected:.3g}.",
         hint=LINE,
     ),
     Slip(
@@ -241,92 +249,55 @@ GATHERING = (
     ),
 )
 
-NESTEROV = LOOKING + STEPPING + GATHERING
-
-TO_TORCH = (
+VELOCITY = (
     Slip(
-        "lr unchanged",
-        ("lr * (1 - beta)", "lr"),
-        "The rate is handed over as it is. torch's buffer is a sum, `1 / (1 - beta)` times the mean, so its steps "
-        "would be that much longer: ten times at 0.9. The rate has to make up for it: {yours:.4g} here, expected "
-        "{expected:.4g}.",
+        "velocity form, no look-ahead",
+        [("+ grad_fn(param - lr * beta * v)", "- lr * grad_fn(param)"), ("param - lr * v", "param + v")],
+        "The gradient is taken at the parameter itself: that is the heavy ball, with a `v` that is the step. Nesterov "
+        "takes it ahead, where the old `v` is about to lead, at `param + beta * v` in your form: {yours:.3g} at step "
+        "{step}, expected {expected:.3g}.",
     ),
     Slip(
-        "divided by 1 - beta",
-        ("lr * (1 - beta)", "lr / (1 - beta)"),
-        "You divide by `1 - beta`, and the sum is larger by that already: the steps come out `1 / (1 - beta)**2` "
-        "times too long. That is the way back, from torch's rate to the averaged one: {yours:.4g} for {expected:.4g}.",
+        "lr inside v, no look-ahead",
+        [("+ grad_fn(param - lr * beta * v)", "+ lr * grad_fn(param)"), ("param - lr * v", "param - v")],
+        "The gradient is taken at the parameter itself: that is the heavy ball, with lr inside `v`. Nesterov takes it "
+        "ahead, where the old `v` is about to lead, at `param - beta * v` in your form: {yours:.3g} at step {step}, "
+        "expected {expected:.3g}.",
+    ),
+    Slip(
+        "velocity form, look-ahead behind",
+        [("+ grad_fn(param - lr * beta * v)", "- lr * grad_fn(param - beta * v)"), ("param - lr * v", "param + v")],
+        "Your `v` is a step and is added, so it leads to `param + beta * v`; you take the gradient at `param - beta * "
+        "v`, behind. Right at step 1, where `v` is zero; at step {step} {yours:.3g} came for {expected:.3g}.",
         hint=AHEAD,
     ),
     Slip(
-        "multiplied by beta",
-        ("lr * (1 - beta)", "lr * beta"),
-        "The rate is multiplied by beta: {yours:.4g} for {expected:.4g}. What the averaged form has before each "
-        "gradient, and the sum has not, is `1 - beta`.",
+        "lr inside v, look-ahead behind",
+        [("+ grad_fn(param - lr * beta * v)", "+ lr * grad_fn(param + beta * v)"), ("param - lr * v", "param - v")],
+        "Your `v` has lr inside and is subtracted, so it leads to `param - beta * v`; you take the gradient at `param "
+        "+ beta * v`, behind. Right at step 1, where `v` is zero; at step {step} {yours:.3g} came for {expected:.3g}.",
         hint=AHEAD,
     ),
     Slip(
-        "1 - beta for the momentum",
-        ("beta), beta", "beta), 1 - beta"),
-        "torch's momentum is `1 - beta` in yours, {yours:.4g} for {expected:.4g}. In both forms beta is the share of "
-        "the old `v` that is kept; torch calls it momentum.",
-        hint=AHEAD,
-    ),
-    Slip(
-        "beta and 1 - beta exchanged",
-        ("lr * (1 - beta), beta", "lr * beta, 1 - beta"),
-        "beta and `1 - beta` have changed places in both: {yours:.4g} for {expected:.4g}. The momentum is what is "
-        "kept of the old, beta; the rate takes over the factor of the new, `1 - beta`.",
-        hint=AHEAD,
-    ),
-    Slip(
-        "returned in the other order",
-        ("lr * (1 - beta), beta", "beta, lr * (1 - beta)"),
-        "They come back as (momentum, lr); (lr, momentum) was wanted. Passed on as they stand, a rate of beta would "
-        "throw the parameters out at once.",
+        "velocity form, from the point ahead",
+        [
+            ("    v = beta", "    ahead = param + beta * v\n    v = beta"),
+            ("+ grad_fn(param - lr * beta * v)", "- lr * grad_fn(ahead)"),
+            ("param - lr * v", "ahead + v"),
+        ],
+        "The step starts from the point ahead, and your `v` holds the way to it already, so `beta * v` is walked "
+        "twice: {yours:.3g} at step {step}, expected {expected:.3g}. Look ahead for the gradient, then step from the "
+        "parameter.",
         hint=LINE,
     ),
     Slip(
-        "1 - beta without parentheses",
-        ("(1 - beta)", "1 - beta"),
-        "Python reads `lr * 1 - beta` as `(lr * 1) - beta`: {yours:.4g} for {expected:.4g}. Put `1 - beta` in "
-        "parentheses.",
-        hint=LINE,
-    ),
-    Slip(
-        "1 - beta squared",
-        ("(1 - beta)", "(1 - beta) ** 2"),
-        "The rate is multiplied by `(1 - beta)**2`: {ratio:.4g} times the right one. The sum is larger than the mean "
-        "by one factor `1 / (1 - beta)`, not two.",
-        hint=AHEAD,
-    ),
-    Slip(
-        "root of 1 - beta",
-        ("(1 - beta)", "(1 - beta) ** 0.5"),
-        "The rate is multiplied by the root of `1 - beta`: {ratio:.4g} times the right one. A root comes in where "
-        "squares are averaged, as in RMSprop; here it is the gradients themselves.",
-        hint=AHEAD,
-    ),
-    Slip(
-        "dampening returned as well",
-        ("beta), beta", "beta), beta, beta"),
-        "Three numbers come back; with the rate changed to `lr * (1 - beta)` the dampening stays 0. It is the one or "
-        "the other, and dampening is not exact: torch leaves it out of the first step, which is `1 / (1 - beta)` "
-        "times too long.",
-        hint=LINE,
-    ),
-    Slip(
-        "dampening in place of a new rate",
-        ("return lr * (1 - beta), beta", "return lr, beta, beta"),
-        "You hand over the rate as it is, with beta as momentum and as dampening. torch leaves dampening out of its "
-        "first step, which is then `1 / (1 - beta)` times too long, and fades only slowly. Change the rate: two "
-        "numbers are wanted, and dampening stays 0.",
-        hint=AHEAD,
-    ),
-    Slip(
-        "the rate alone",
-        ("return lr * (1 - beta), beta", "return lr * (1 - beta)"),
-        "The rate is right, and comes back alone. torch needs its momentum as well: return both, (lr, momentum).",
+        "velocity form, subtracted",
+        [("+ grad_fn(param - lr * beta * v)", "- lr * grad_fn(param + beta * v)"), ("param - lr * v", "param - v")],
+        "Two forms are mixed: your `v` is made as a step downhill, with `- lr`, and then subtracted. So the step goes "
+        "uphill, {yours:.3g} at step {step}, expected {expected:.3g}. Make `v` of gradients as they are, and subtract "
+        "`lr * v`.",
         hint=LINE,
     ),
 )
+
+NESTEROV = LOOKING + STEPPING + GATHERING + VELOCITY
