@@ -45,7 +45,7 @@ def _not_repeatable(prepared: Prepared, outcomes: list[Outcome]) -> Said:
 def _ignored(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     """Cases that differ from the first in one hyperparameter alone: does the answer see it?"""
     first = prepared.cases[0]
-    if not isinstance(first, Steps) or outcomes[0].fault:
+    if not isinstance(first, Steps) or outcomes[0].fault or _right_somewhere(prepared, outcomes):
         return None
     for case, want, have in zip(prepared.cases, prepared.expected, outcomes, strict=True):
         if not isinstance(case, Steps) or case.varies not in first.hyper or have.fault or want.fault:
@@ -57,6 +57,12 @@ def _ignored(prepared: Prepared, outcomes: list[Outcome]) -> Said:
             words = f"The result does not depend on `{case.varies}`: it stays the same when that goes from {values}. "
             return f"{case.varies} not used", words + "Is it left out, or is a number in its place?"
     return None
+
+
+def _right_somewhere(prepared: Prepared, outcomes: list[Outcome]) -> bool:
+    """Whether a judged case is right: then what the first case shows is not true of all."""
+    triples = zip(prepared.cases, prepared.expected, outcomes, strict=True)
+    return any(case.judged and compare(case, want, have) is None for case, want, have in triples)
 
 
 def _state_lost(prepared: Prepared, outcomes: list[Outcome]) -> Said:
