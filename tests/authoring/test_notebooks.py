@@ -174,8 +174,8 @@ def test_exercises_hold_no_answer_and_solutions_do(course):
     assert len(stubs) == len(answers) == 3
     assert all("raise NotImplementedError" in cell.source for cell in stubs)
     assert not [cell for cell in answers if "NotImplementedError" in cell.source]
-    assert "m_hat" in answers[-1].source
-    assert "m_hat" not in (course / "exercises" / "42_made.ipynb").read_text(encoding="utf-8")
+    assert "param - lr * m_hat" in answers[-1].source
+    assert "param - lr * m_hat" not in (course / "exercises" / "42_made.ipynb").read_text(encoding="utf-8")
     assert {cell.source.split(", ")[1] for cell in cells(course, "exercises", "answer")} == {"...)"}
 
 
