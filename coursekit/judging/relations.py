@@ -45,13 +45,15 @@ def _not_repeatable(prepared: Prepared, outcomes: list[Outcome]) -> Said:
 def _ignored(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     """Cases that differ from the first in one hyperparameter alone: does the answer see it?"""
     first = prepared.cases[0]
-    if not isinstance(first, Steps) or outcomes[0].fault or _right_somewhere(prepared, outcomes):
+    if not isinstance(first, Steps) or outcomes[0].fault:
         return None
     for case, want, have in zip(prepared.cases, prepared.expected, outcomes, strict=True):
         if not isinstance(case, Steps) or case.varies not in first.hyper or have.fault or want.fault:
             continue
         n = case.steps + 1
         same = torch.equal(have.value["path"], outcomes[0].value["path"][:n])
+        if _right_elsewhere(prepared, outcomes, case.varies, first.hyper[case.varies]):
+            continue
         if same and not torch.equal(want.value["path"], prepared.expected[0].value["path"][:n]):
             values = f"{first.hyper[case.varies]:g} to {case.hyper[case.varies]:g}"
             words = f"The result does not depend on `{case.varies}`: it stays the same when that goes from {values}. "
@@ -59,10 +61,12 @@ def _ignored(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     return None
 
 
-def _right_somewhere(prepared: Prepared, outcomes: list[Outcome]) -> bool:
-    """Whether a judged case is right: then what the first case shows is not true of all."""
-    triples = zip(prepared.cases, prepared.expected, outcomes, strict=True)
-    return any(case.judged and compare(case, want, have) is None for case, want, have in triples)
+def _right_elsewhere(prepared: Prepared, outcomes: list[Outcome], name: str, value: float) -> bool:
+    """Whether a judged case with another value of this hyperparameter is right: then it is used there."""
+    for case, want, have in zip(prepared.cases, prepared.expected, outcomes, strict=True):
+        if case.judged and isinstance(case, Steps) and case.hyper[name] != value and compare(case, want, have) is None:
+            return True
+    return False
 
 
 def _state_lost(prepared: Prepared, outcomes: list[Outcome]) -> Said:
