@@ -66,9 +66,9 @@ for name in ("gradient_descent", "adam"):
 show.loss_curves(curves, ylabel="training loss")
 
 # %% [markdown]
-# The best that gradient descent can do is to come down and then lie flat, at a loss that Adam leaves far above itself.
-# The gradient says why. Each weight multiplies one measurement, and its gradient grows with the size of that
-# measurement (below: the mean over the three growers' weights, before training):
+# The best that gradient descent can do is to come down and then lie flat, far above where Adam gets. The gradient says
+# why. Each weight multiplies one measurement, and its gradient grows with the size of that measurement (below: the mean
+# over the three growers' weights, before training):
 
 # %%
 model = engine.mlp([13, 3])
