@@ -243,8 +243,9 @@ print(f"only v not corrected: {lengths['v not corrected'][0]:.1f} lr in step 1")
 #
 # ## 5. Move it
 #
-# A ravine: steep in y, flat in x, 25 times as steep. **Find the rate at which gradient descent first leaves the
-# picture, and write it down.** Then look at Adam at that rate, and at the right end of the slider.
+# A ravine: steep in y, flat in x, 25 times as steep. It opens at a rate at which gradient descent has left the picture.
+# **Lower the rate until gradient descent stays inside, and write down where the border is.** Then look at Adam at that
+# rate, and at the right end of the slider.
 
 # %%
 show.playground("ravine", rules=("gradient_descent", "momentum", "rmsprop", "adam"), lr=(0.01, 2.0))
@@ -262,7 +263,7 @@ for name, lrs in (("gradient_descent", [0.07, 0.079, 0.081]), ("adam", [0.081, 2
 # Gradient descent has a cliff: above $2/25$ each step overshoots by more than the last. Its steps are as long as the
 # slope is steep. Adam has no cliff. Its steps are about one `lr` long however steep the wall is, so with a rate that is
 # too large it does not fly off; it strides about. That does not make it the winner here: at 0.07 gradient descent ends
-# lower than Adam at either rate.
+# lower than Adam at either rate, and RMSprop in the figure goes straight in.
 #
 # "About one `lr`" has a limit. A gradient that comes alone, after a long silence, finds `m` at $(1-\beta_1)\, g$ and
 # the root of `v` at $\sqrt{1-\beta_2}\, g$, and makes the longest step there is (section 2.1 of the paper):
