@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from coursekit.bank import index
 from coursekit.classroom.gradebook import Gradebook
-from coursekit.classroom.sandbox.warm import Ran, Reading, Stopped, WarmParent
+from coursekit.classroom.sandbox.warm import NotHere, Ran, Reading, Stopped, WarmParent
 from coursekit.classroom.submission import File, Submission, key
 from coursekit.judging.judge import Prepared, judge, prepare
 from coursekit.judging.quiz import judge_quiz
@@ -55,9 +55,8 @@ def run(
 ) -> tuple[list[Graded], bool]:
     """Grade what the gradebook does not have yet, and tell of each submission as it is done.
 
-    The second value says whether the answers ran as a user who may not read the interpreter's folder.
-
-    An exception, Ctrl-C too, ends the run; all that is finished is kept.
+    An exception, Ctrl-C too, ends the run; all that is finished is kept. The second value says whether the answers ran
+    as a user who may not read the interpreter's folder.
     """
     todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, Graded] | BaseException] = queue.SimpleQueue()
@@ -122,9 +121,7 @@ class Grader:
         if not submission.files:
             notes.append("the folder holds no .ipynb or .py file")
         elif not best:
-            notes.append(
-                "it defines no function of the course and names no chapter: --chapter says which was asked for"
-            )
+            notes.append(NOTHING)
         rows = tuple(best[name] for name in [*self._order, WHOLE_FILE] if name in best)
         return Graded(submission.student, submission.file, rows, "; ".join(notes), fresh)
 
@@ -173,7 +170,7 @@ class Grader:
             outcomes, used = _outcomes(parent, file, data, reading, prepared)
             with self._judging:
                 verdict = judge(prepared, outcomes, used)
-        except (Stopped, MemoryError):
+        except (Stopped, NotHere):
             raise
         except Exception as error:  # ours: never held against the learner
             words = f"This could not be graded: our mistake ({type(error).__name__}: {error}). Please report it."

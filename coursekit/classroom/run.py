@@ -53,7 +53,7 @@ def grade(
     if unreadable:
         print(UNREADABLE)
     if ignored:
-        print(f"{ignored} other files were passed over.")
+        print("1 other file was passed over." if ignored == 1 else f"{ignored} other files were passed over.")
     console.print(
         f"Written to {out}: grades.csv, results.json, index.html, feedback/.", highlight=False, soft_wrap=True
     )

@@ -10,12 +10,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from coursekit.bank import index
 from coursekit.classroom import batch, run, submission
 from coursekit.classroom.demo import notebook, predicted, script, slip
+from coursekit.classroom.sandbox.warm import Reading
 from coursekit.judging.judge import prepare
 from coursekit.judging.source import solution_source, stub
 
@@ -232,3 +234,22 @@ def test_cases_of_a_gpu_are_not_sent(monkeypatch):
     monkeypatch.setattr(batch, "_on_cpu", lambda case: case is not prepared.cases[1])
     sent = [x for x, case in zip(prepared.expected, prepared.cases, strict=True) if case is not prepared.cases[1]]
     assert batch._spread(sent, prepared.cases, prepared.expected) == prepared.expected
+
+
+@pytest.mark.parametrize(
+    ("name", "reading", "only", "asked"),
+    [
+        ("ada.py", Reading(), None, "identity"),
+        ("ada_08_adam.py", Reading(), None, "adam"),
+        ("ada_08_adam.py", Reading(chapter="00_start"), None, "identity"),
+        ("ada.py", Reading(chapter="99_unknown"), None, "identity"),
+        ("ada_08_adam.py", Reading(functions=("identity",)), None, "identity adam"),
+        ("ada_08_adam.py", Reading(functions=("identity",)), "bias_correction", "bias_correction"),
+        ("ada_08_adam.py", Reading(unreadable="why"), None, "adam"),
+    ],
+)
+def test_what_is_asked_for(name, reading, only, asked):
+    """The metadata's chapter, else the file name's, else --chapter; and what the file defines."""
+    grader = batch.Grader(None, batch.Settings(only=only, chapter="00_start"))
+    found = grader._asked(submission.File(Path(name), name), reading)
+    assert [n for n in found if n in ("identity", "adam", only)] == asked.split()

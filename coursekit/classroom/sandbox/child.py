@@ -28,9 +28,15 @@ def perform(job: dict[str, Any]) -> bytes:
     warnings.simplefilter("ignore")
     sys.meta_path.insert(0, NoAnswers())
     data = bytes(job["source"].numpy())
-    if job["kind"] == "read":
-        return wire.encode(_read(data, job))
-    return _run(data, job)
+    try:
+        return wire.encode(_read(data, job)) if job["kind"] == "read" else _run(data, job)
+    except MemoryError:
+        raise
+    except Exception as error:  # nothing of theirs has run: it is their source that cannot be looked at
+        words = cut(f"it cannot be looked at: {type(error).__name__}: {error}")
+        if job["kind"] == "read":
+            return wire.encode({"unreadable": words})
+        return _fitted([Outcome(fault=Fault("runs", words))] * len(job["cases"]), [])
 
 
 class NoAnswers(importlib.abc.MetaPathFinder):

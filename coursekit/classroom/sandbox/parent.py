@@ -38,6 +38,7 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what a job has begun is cleared away
     torch.set_num_threads(1)
     walls.prctl(walls.PR_SET_CHILD_SUBREAPER, 1)
     root = os.geteuid() == 0
@@ -94,6 +95,7 @@ def _one(job: dict[str, Any], jobs: int, tasks: int) -> bytes:
 def _child(job: dict[str, Any], write: int, scratch: str, tasks: int) -> None:
     """The child's whole life. It never returns."""
     code = 1
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         limits = walls.Limits(job["seconds"], job["memory"], job["processes"])
         walls.put_up(limits, write, scratch, tasks)
@@ -134,6 +136,8 @@ def _first_frame(read: int, jobs: int, until: float, pid: int) -> tuple[bytes, b
 
 
 def _is_over(pid: int) -> bool:
+    if not hasattr(os, "waitid"):  # macOS: then its pipe must end, or the time be up
+        return False
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 

@@ -104,7 +104,7 @@ class WarmParent:
         """End the process from another thread: the job under way raises Stopped, and no other is begun."""
         self._stopped = True
         if (process := self._process) is not None:
-            process.kill()
+            process.terminate()
 
     def close(self) -> None:
         """End the process; a later job starts a new one."""
@@ -163,7 +163,7 @@ class WarmParent:
         if not hasattr(os, "fork"):
             raise NotHere("grading needs Linux, macOS or, on Windows, WSL: here no process can be forked")
         env = {"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        env |= {"CUDA_VISIBLE_DEVICES": "", "OPENBLAS_NUM_THREADS": "1"}
+        env |= {"CUDA_VISIBLE_DEVICES": "", "OPENBLAS_NUM_THREADS": "1", "TMPDIR": tempfile.gettempdir()}
         env |= {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # large pages: a fork costs half
         with tempfile.TemporaryFile() as errors:
             self._process = process = subprocess.Popen(

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -187,6 +189,31 @@ def test_forged_and_later_frames(parent):
     answer = run(parent, WRITES.replace("{bytes}", repr(len(forged).to_bytes(8, "big") + forged)))
     assert isinstance(answer, Failed) and "not one outcome for each case" in answer.reason
     assert alive(parent)
+
+
+def test_what_cannot_be_looked_at_is_said(parent):
+    """A source that breaks the reading of it, in a way that was not foreseen."""
+    odd = b'{"cells": [{"cell_type": "code", "source": "x = 1"}], "metadata": {"coursekit": {"chapter": 3}}}'
+    assert parent.read(odd, ".ipynb", "a", [], []) == Reading()
+    text = "def f(x): return " + "-" * 3000 + "x"
+    answer = parent.run(text.encode(), ".py", "a.py", "f", CASES, {})
+    assert isinstance(answer, Ran) and fault(answer).check == "runs"
+
+
+def scratch() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("coursekit-*"))
+
+
+def test_stopping_leaves_nothing_behind(tmp_path):
+    with WarmParent(seconds=30) as own:
+        own.read(b"", ".py", "a", [], [])
+        before, pid = scratch(), own._process.pid
+        stopper = threading.Timer(0.5, own.stop)
+        stopper.start()
+        with pytest.raises(warm.Stopped):
+            run(own, "while True: pass")
+        stopper.join()
+    assert not os.path.exists(f"/proc/{pid}") and scratch() <= before
 
 
 @pytest.mark.parametrize("text", ["x = 3", "class f: pass", "f = None", "@nowhere\ndef f(x): return x"])
