@@ -111,12 +111,13 @@ def class_page(graded: Sequence[Graded], names: dict[str, str], about: str) -> s
 
 def _row(g: Graded, name: str) -> str:
     said: dict[str, list[str]] = {}
-    for v in (v for v in g.verdicts if not v.passed):
+    unreadable = bool(g.note) and not _notes(g)  # the note says it all
+    for v in (v for v in g.verdicts if not v.passed and not unreadable):
         said.setdefault(f"{STATUSES[v.status][0]} {words(v)}", []).append(v.exercise)
     passed = sum(v.passed for v in g.verdicts)
     lines = [f"✓ {passed} of {len(g.verdicts)} passed"] if passed else []
     lines += [f"{what}: {', '.join(exercises)}" for what, exercises in said.items()]
-    lines += [_sentence(g.note)] if g.note else []
+    lines += [f"! {_sentence(g.note)}" if unreadable else _sentence(g.note)] if g.note else []
     link = f'<a href="feedback/{escape(name)}.html">{escape(g.student)}</a>'
     points = f'<td class="number">{g.points:g} of {g.max_points:g}</td><td class="number">{percent(g):g}</td>'
     verdicts = "<br>".join(map(escape, lines))
