@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from coursekit.exercise import Convention, Exercise, Slip, Trajectory
+from coursekit.judging import tables
 from coursekit.judging.compare import compare
 from coursekit.judging.edits import Edit
-from coursekit.judging.source import NotApplicable, made
+from coursekit.judging.source import NotApplicable, made, source
 from coursekit.judging.variants import Variant, Variants
 from coursekit.probe.cases import Case, Draws, Outcome, Steps
 from coursekit.probe.running import run_case, state_names
@@ -42,12 +46,12 @@ class Suspect:
     """One possible mistake, as a function, with its outcomes on the cases (computed when first asked for)."""
 
     def __init__(self, named: Named, function: Callable[..., Any], cases: list[Case], names: dict[str, Any]):
-        self.named, self._function, self._cases, self._names = named, function, cases, names
+        self.named, self.function, self._cases, self._names = named, function, cases, names
         self._outcomes: dict[int, Outcome] = {}
 
     def outcome(self, i: int) -> Outcome:
         if i not in self._outcomes:
-            self._outcomes[i] = run_case(self._function, self._cases[i], self._names)
+            self._outcomes[i] = run_case(self.function, self._cases[i], self._names)
         return self._outcomes[i]
 
 
@@ -59,29 +63,14 @@ class Catalogue:
         self._judged = [i for i, case in enumerate(cases) if case.judged]
 
     @cached_property
-    def singles(self) -> list[Suspect]:
-        return [s for part in self._exercise.slips if (s := self._suspect(part))]
+    def _known(self) -> list[Slip | Convention]:
+        """The slips, then the conventions: the order of trust."""
+        return [*self._exercise.slips, *self._exercise.conventions]
 
-    @cached_property
-    def conventions(self) -> list[Suspect]:
-        return [s for part in self._exercise.conventions if (s := self._suspect(part))]
-
-    @cached_property
-    def pairs(self) -> list[Suspect]:
-        """Every two slips that can both be made; those that undo or hide each other drop out by themselves."""
-        known: list[Slip | Convention] = [*self._exercise.slips, *self._exercise.conventions]
-        edits = [part for part in known if not callable(part.change)]
-        return [s for two in itertools.combinations(edits, 2) if (s := self._suspect(*two))]
-
-    def complete(self) -> int:
-        """Make the tables of machine-found mistakes where they are not kept yet; how many they hold."""
-        return 0 if isinstance(self._cases[0], Draws) else self._variants.complete()
-
-    @cached_property
-    def _variants(self) -> Variants:
-        return Variants(self._exercise, self._cases[0])
-
-    def _suspect(self, *parts: Slip | Convention) -> Suspect | None:
+    @functools.cache  # noqa: B019 - as many entries as mistakes were met, gone with the exercise
+    def suspect(self, *at: int) -> Suspect | None:
+        """One known mistake, or two at once, by their places; None when both cannot be made together."""
+        parts = tuple(self._known[i] for i in at)
         for order in (parts, parts[::-1]):  # the second edit may only apply before the first
             try:
                 function = made(self._exercise.answer, *(part.change for part in order))
@@ -90,21 +79,64 @@ class Catalogue:
                 continue
         return None
 
+    @cached_property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Every two mistakes that are edits of the answer."""
+        edits = [i for i, part in enumerate(self._known) if not callable(part.change)]
+        return list(itertools.combinations(edits, 2))
+
+    @cached_property
+    def _where(self) -> Path:
+        changes = (part.change for part in self._known)
+        texts = [inspect.getsource(change) if callable(change) else str(change) for change in changes]
+        return tables.place(self._exercise.name, [source(self._exercise.answer), repr(self._cases[0]), *texts])
+
+    @cached_property
+    def _table(self) -> tables.Table:
+        """The numbers of every known mistake, alone and in pairs, on the first case."""
+        return tables.keep(self._where, self._make_table)
+
+    def _make_table(self) -> tables.Table:
+        places: list[tuple[int, ...]] = [(i,) for i in range(len(self._known))]
+        places += [pair for pair in self.pairs if self.suspect(*pair)]
+        found = (((*at, -1)[:2], self.suspect(*at)) for at in places)
+        rows = ((at, tables.numbers(s.function, self._cases[0]) if s else None) for at, s in found)
+        return tables.made(rows, tables.numbers(self._exercise.answer, self._cases[0]))
+
+    def _suspects(self, outcomes: list[Outcome]) -> Iterator[Suspect]:
+        """Those that give the learner's numbers on the first case; when it gave none, every single one."""
+        wanted = tables.of_outcome(self._cases[0], outcomes[0])
+        places: list[tuple[int, ...]] = [(i,) for i in range(len(self._known))]
+        if wanted is None or not self._where.is_file():  # the table takes a second to make: the single ones come first
+            yield from (s for at in places if (s := self.suspect(*at)))
+        if wanted is not None:
+            kept, rows = self._table
+            fits = kept[tables.near(rows, wanted)] if wanted.shape == rows.shape[1:] else kept[:0]
+            places = sorted((tuple(int(i) for i in at if i >= 0) for at in fits), key=lambda at: (len(at), at))
+            yield from (s for at in places if (s := self.suspect(*at)))
+
+    def complete(self) -> int:
+        """Make the tables of known and of machine-found mistakes where they are not kept yet; how many they hold."""
+        return 0 if isinstance(self._cases[0], Draws) else len(self._table[0]) + self._variants.complete()
+
+    @cached_property
+    def _variants(self) -> Variants:
+        return Variants(self._exercise, self._cases[0])
+
     def find(self, outcomes: list[Outcome]) -> Named | None:
         """The first suspect, in order of trust, whose numbers are the learner's on every judged case."""
-        for suspect in self._suspects():
+        for suspect in self._suspects(outcomes):
             if self._same(suspect, 0, outcomes) and all(self._same(suspect, i, outcomes) for i in self._judged):
                 return suspect.named
         return self._by_machine(outcomes)
 
     def _by_machine(self, outcomes: list[Outcome]) -> Named | None:
         """The plainest variant that gives the learner's numbers on every case; of two as plain, what they share."""
-        if outcomes[0].fault or isinstance(self._cases[0], Draws):
+        wanted = tables.of_outcome(self._cases[0], outcomes[0])
+        if wanted is None:
             return None
-        value = outcomes[0].value
-        value = value["path"][1:] - value["path"][0] if isinstance(self._cases[0], Steps) else value["result"]
         proved: list[Variant] = []
-        for variant in self._variants.matching(value):
+        for variant in self._variants.matching(wanted):
             if proved and variant.rank > proved[0].rank:
                 break
             suspect = Suspect(Named(()), self._variants.function(variant), self._cases, self._names)
@@ -114,11 +146,6 @@ class Catalogue:
 
     def _same(self, suspect: Suspect, i: int, outcomes: list[Outcome]) -> bool:
         return compare(self._cases[i], suspect.outcome(i), outcomes[i], nan=True) is None
-
-    def _suspects(self) -> Iterator[Suspect]:
-        yield from self.singles
-        yield from self.conventions
-        yield from self.pairs
 
 
 def _named(variants: list[Variant]) -> Named | None:

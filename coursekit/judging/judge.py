@@ -157,7 +157,7 @@ def _together(named: Named) -> str:
     """Several mistakes by name, then what their messages say without numbers: those are of all of them together."""
     names = " and ".join(part.name for part in named.parts)
     own = [part.message for part in named.parts if not part.name.startswith("as if ")]
-    sentences = [s for message in own for s in re.split(r"(?<=[.?]) (?=[A-Z`])", message) if "{" not in s]
+    sentences = [s for message in own for s in re.split(r"(?<=[.?]) (?=[A-Z`{])", message) if "{" not in s]
     return " ".join([f"{len(named.parts)} mistakes that together give exactly your numbers: {names}.", *sentences])
 
 
