@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 
 from coursekit.exercise import Exercise
+from coursekit.judging.check import one_thread
 from coursekit.judging.judge import judge, prepare
 from coursekit.judging.source import NotApplicable, made
 from coursekit.probe.running import run
@@ -15,7 +16,7 @@ KINDS = {
     "equal": "named as something else with the same numbers",
     "unnamed": "wrong, without a name",
     "stopped": "stopped with an error",
-    "hidden": "not wrong: the two undo each other, or hide in another convention",
+    "hidden": "not wrong: they undo each other, or make another convention",
 }
 
 
@@ -46,7 +47,8 @@ def report(exercises: list[Exercise]) -> list[str]:
     """One line for each exercise that has pairs."""
     lines = []
     for exercise in exercises:
-        counts = pairs(exercise)
+        with one_thread():
+            counts = pairs(exercise)
         if total := counts.total():
             said = "; ".join(f"{counts[kind]} {words}" for kind, words in KINDS.items() if counts[kind])
             lines.append(f"{exercise.name}: {total} pairs: {said}")
