@@ -1,5 +1,6 @@
 # What there is to do here: `make help`. Needs make, a POSIX shell and Python 3.11 or later; the rest goes into .venv.
 PYTHON ?= python3
+WORKERS ?= 2
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e
 
@@ -14,7 +15,7 @@ step = @echo "== $(1)"; start=$$(date +%s); \
 	if $(2); then echo "== $(1): $$(($$(date +%s) - start)) s"; \
 	else echo "== $(1) FAILED after $$(($$(date +%s) - start)) s; this step alone: make $(1)" >&2; exit 1; fi
 
-PYTEST := $(BIN)/python -m pytest -n $(or $(WORKERS),2)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 NBVAL := $(PYTEST) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 120
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
