@@ -16,8 +16,8 @@ def _best_constant() -> float:
     """Where the gradient of the squared error is 0: it is linear, so two points of it are enough."""
     target = torch.tensor(PRICES, dtype=torch.float64)
     guess = torch.tensor([0.0, 1.0], dtype=torch.float64, requires_grad=True)
-    loss = sum(mse_loss(one.expand_as(target), target) for one in guess)
-    at_0, at_1 = torch.autograd.grad(loss, guess)[0].tolist()
+    losses = torch.stack([mse_loss(one.expand_as(target), target) for one in guess])
+    at_0, at_1 = torch.autograd.grad(losses.sum(), guess)[0].tolist()
     return at_0 / (at_0 - at_1)
 
 
