@@ -32,6 +32,7 @@ class Named:
     """A mistake that gives exactly the learner's numbers: one slip or convention, or a pair of slips."""
 
     parts: tuple[Slip | Convention, ...]
+    vague: bool = False  # only the line is known: a relation, where there is one, says more
 
     @property
     def id(self) -> str:
@@ -159,7 +160,7 @@ def _named(variants: list[Variant]) -> Named | None:
     if len(first.edits) > 1 or len(lines) > 1 or not first.edits[0].line:
         return None
     where = lines.pop()
-    return Named((*slips, Slip(f"a mistake {where}", [], f"The mistake is {where}.")))
+    return Named((*slips, Slip(f"a mistake {where}", [], f"The mistake is {where}.")), vague=True)
 
 
 def _as_slip(edit: Edit) -> Slip:

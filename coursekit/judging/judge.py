@@ -133,10 +133,12 @@ def _failed(prepared: Prepared, outcomes: list[Outcome], verdict: Verdict, found
         picture=evidence.picture(prepared, outcomes, first),
     )
     facts = evidence.facts(prepared, found)
-    if named := prepared.catalogue.find(outcomes):
+    named = prepared.catalogue.find(outcomes)
+    if (named is None or named.vague) and first.check not in CARELESS:
+        relation = relations.find(prepared, outcomes)
+        named = Named((relation,)) if relation else named
+    if named:
         return _with_name(verdict, exercise, named, facts)
-    if first.check not in CARELESS and (relation := relations.find(prepared, outcomes)):
-        return _with_name(verdict, exercise, Named((relation,)), facts)
     title = CARELESS.get(first.check) or next((law.name for law in prepared.laws if law.id == first.law), "")
     words = evidence.plain_words(prepared, first)
     return replace(verdict, message=words, diagnosis=identifier(title) or None, title=title)

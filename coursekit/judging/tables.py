@@ -91,16 +91,15 @@ def near(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def made(found: Iterable[tuple[tuple[int, ...], np.ndarray | None]], own: np.ndarray | None) -> Table:
-    """The table of those mistakes that give numbers, and others than the answer's own."""
+    """The table of those mistakes that give as many numbers as the answer itself."""
     kept: list[tuple[int, ...]] = []
     rows: list[np.ndarray] = []
     if own is None:  # the answer gives no plain numbers here: nothing can be known by them
         return EMPTY
     for at, numbers_there in found:
-        if numbers_there is None or numbers_there.shape != own.shape or near(numbers_there[None], own)[0]:
-            continue
-        kept.append((*at, -1)[:3])
-        rows.append(numbers_there)
+        if numbers_there is not None and numbers_there.shape == own.shape:
+            kept.append((*at, -1)[:3])
+            rows.append(numbers_there)
     return np.array(kept, dtype=np.int32).reshape(-1, 3), np.array(rows).reshape(-1, len(own))
 
 

@@ -11,7 +11,7 @@ STATUSES = {
     "convention": ("≈", "Another convention"),
     "wrong": ("✗", "Not yet"),
     "error": ("!", "Your code stopped with an error"),
-    "timeout": ("⧗", "Still running when the time was up"),
+    "timeout": ("…", "Still running when the time was up"),
     "memory": ("!", "Asked for too much memory"),
     "crashed": ("!", "The process ended"),
     "refused": ("⊘", "To be written by hand"),

@@ -9,6 +9,7 @@ import dis
 import inspect
 import io
 import linecache
+import sys
 import threading
 import traceback
 import types
@@ -193,6 +194,14 @@ class TimeUp(BaseException):
     """Raised in the thread that runs a learner's function when its time is up; `except Exception` does not catch it."""
 
 
+def _importing(thread: int) -> bool:
+    """Whether a module is being loaded in a thread: stopped half-way it would stay broken until the kernel restarts."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None
+
+
 @contextlib.contextmanager
 def time_limit(seconds: float):
     """Raise TimeUp in this thread after `seconds`, again and again until it is heard.
@@ -207,7 +216,7 @@ def time_limit(seconds: float):
         wait = seconds
         while not done.wait(wait):
             with lock:
-                if not done.is_set():
+                if not done.is_set() and not _importing(target.value):
                     sent.set()
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(TimeUp))
             wait = 0.05

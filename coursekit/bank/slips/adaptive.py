@@ -75,6 +75,13 @@ DIVISION = (
         hint=LINE,
     ),
     Slip(
+        "eps outside the fraction",
+        ("lr * grad / (s.sqrt() + eps)", "lr * (grad / s.sqrt() + eps)"),
+        "eps is added to the fraction and not to the root below it: a pair of parentheses around `s.sqrt() + eps` is "
+        "missing. It then protects from no division by zero, and pushes every parameter down by `lr * eps` a step.",
+        hint=LINE,
+    ),
+    Slip(
         "eps as a floor",
         ("s.sqrt() + eps", "s.sqrt().clamp(min=eps)"),
         "You take the larger of the root and eps; they are added. Nobody sees it at eps = 1e-8, but with a large eps "

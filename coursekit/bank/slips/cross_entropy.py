@@ -284,6 +284,12 @@ def _exchanged(logits, targets):
 SOFTPLUS = "torch.logaddexp(logits, torch.zeros_like(logits))"
 
 BINARY = (
+    Slip(
+        "targets rounded",
+        ("targets * logits", "(targets > 0.5).to(logits.dtype) * logits"),
+        "The targets are rounded to 0 or 1: {yours:.3g} for {expected:.3g}. A target may lie between them (smoothed "
+        "labels, shares of a vote), and the formula holds for it as it is.",
+    ),
     MEAN_FORGOTTEN,
     Slip(
         "logarithm of the sigmoid",

@@ -158,6 +158,11 @@ MSE_CONVENTIONS = (
 # ---- the hinge loss
 
 
+def _over_violating(scores, labels):
+    missing = (1 - labels * scores).clamp(min=0)
+    return missing.sum() / (missing > 0).sum().clamp(min=1)
+
+
 def _hinge_embedding(scores, labels):
     return torch.where(labels > 0, scores, (1 - scores).clamp(min=0)).mean()
 
@@ -242,6 +247,13 @@ HINGE = (
         "The loss has a minus sign: {yours:.3g} for {expected:.3g}. Training makes the loss small, so this one would "
         "make every mistake worse.",
         hint=LINE,
+    ),
+    Slip(
+        "mean over the violating examples",
+        _over_violating,
+        "The sum is divided by the number of examples that cost something, not by all of them: {yours:.3g} for "
+        "{expected:.3g}. The loss then does not fall when an example gets to the right side of its margin.",
+        hint=FORM,
     ),
     *NO_GRADIENT,
 )
