@@ -31,3 +31,22 @@ print((lambda: "traced")())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.stdout.strip(), done.stderr) == ("traced", "")
+
+
+def test_an_import_is_not_cut_in_two(tmp_path):
+    """A module stopped half-way through would stay broken until the kernel restarts."""
+    (tmp_path / "slow_to_load.py").write_text("import time\ntime.sleep(0.5)\nwhole = True\n")
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from coursekit.probe.running import TimeUp, time_limit
+try:
+    with time_limit(0.1):
+        import slow_to_load
+        while True:
+            pass
+except TimeUp:
+    print(slow_to_load.whole)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
