@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from coursekit.probe.cases import Call, Case, Draws, Steps
-from coursekit.probe.values import Quadratic
+from coursekit.probe.values import Quadratic, Seed
 from coursekit.reference.rule import hyperparameters
 
 # An edit of the answer's source (old text, new text), where the old stands exactly once; several; or a whole function.
@@ -81,7 +81,14 @@ class Function:
     laws: tuple[Law, ...] = ()
 
     def cases(self, answer: Any, generator: torch.Generator, device: torch.device) -> list[Case]:
-        return list(self.make(generator)) if device.type == "cpu" else []
+        """All cases on the CPU; on another device the first one, unless it draws random numbers there."""
+        cases = list(self.make(generator))
+        if device.type == "cpu":
+            return list(cases)
+        first = cases[0]
+        seeded = any(isinstance(x, Seed) for x in first.args)
+        args = tuple(x.to(device) if isinstance(x, Tensor) else x for x in first.args)
+        return [] if seeded else [replace(first, args=args, label=f"{first.label} on {device.type}".strip())]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
 from coursekit.bank import index
 from coursekit.classroom.gradebook import Gradebook
 from coursekit.classroom.sandbox.warm import NotHere, Ran, Reading, Stopped, WarmParent
@@ -217,7 +219,8 @@ def _outcomes(
 
 
 def _on_cpu(case: Case) -> bool:
-    return not isinstance(case, Steps) or case.param.device.type == "cpu"
+    tensors = [case.param] if isinstance(case, Steps) else [x for x in case.args if isinstance(x, Tensor)]
+    return all(x.device.type == "cpu" for x in tensors)
 
 
 def _spread(outcomes: list[Outcome], cases: list[Case], expected: list[Outcome]) -> list[Outcome]:
