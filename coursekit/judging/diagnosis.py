@@ -87,6 +87,11 @@ class Catalogue:
         return list(itertools.combinations(edits, 2))
 
     @cached_property
+    def _shape(self) -> tuple[int, ...] | None:
+        own = tables.numbers(self._exercise.answer, self._cases[0])
+        return None if own is None else own.shape
+
+    @cached_property
     def _where(self) -> Path:
         changes = (part.change for part in self._known)
         texts = [inspect.getsource(change) if callable(change) else str(change) for change in changes]
@@ -108,11 +113,12 @@ class Catalogue:
         """Those that give the learner's numbers on the first case; when it gave none, every single one."""
         wanted = tables.of_outcome(self._cases[0], outcomes[0])
         places: list[tuple[int, ...]] = [(i,) for i in range(len(self._known))]
-        if wanted is None or not self._where.is_file():  # the table takes a second to make: the single ones come first
+        usual = wanted is not None and wanted.shape == self._shape  # the table holds results of the answer's own size
+        if not usual or not self._where.is_file():  # the table takes a second to make: the single ones come first
             yield from (s for at in places if (s := self.suspect(*at)))
-        if wanted is not None:
+        if usual and wanted is not None:
             kept, rows = self._table
-            fits = kept[tables.near(rows, wanted)] if wanted.shape == rows.shape[1:] else kept[:0]
+            fits = kept[tables.near(rows, wanted)]
             places = sorted((tuple(int(i) for i in at if i >= 0) for at in fits), key=lambda at: (len(at), at))
             yield from (s for at in places if (s := self.suspect(*at)))
 

@@ -74,7 +74,7 @@ def _one(job: dict[str, Any], jobs: int, tasks: int) -> bytes:
     """Run one job in a child; its whole process tree is gone when this returns."""
     if threading.active_count() != 1 or walls.threads() != 1:
         sys.exit("the warm parent has more than one thread: a fork would hang")
-    scratch = tempfile.mkdtemp(prefix="coursekit-")
+    scratch = tempfile.mkdtemp(prefix=f"coursekit-{os.getpid()}-")
     if os.geteuid() == 0:
         os.chown(scratch, walls.NOBODY, walls.NOBODY)
     read, write = os.pipe()

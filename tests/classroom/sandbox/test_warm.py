@@ -200,20 +200,20 @@ def test_what_cannot_be_looked_at_is_said(parent):
     assert isinstance(answer, Ran) and fault(answer).check == "runs"
 
 
-def scratch() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("coursekit-*"))
+def scratch(pid: int) -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob(f"coursekit-{pid}-*"))
 
 
 def test_stopping_leaves_nothing_behind(tmp_path):
     with WarmParent(seconds=30) as own:
         own.read(b"", ".py", "a", [], [])
-        before, pid = scratch(), own._process.pid
+        pid = own._process.pid
         stopper = threading.Timer(0.5, own.stop)
         stopper.start()
         with pytest.raises(warm.Stopped):
             run(own, "while True: pass")
         stopper.join()
-    assert not os.path.exists(f"/proc/{pid}") and scratch() <= before
+    assert not os.path.exists(f"/proc/{pid}") and not scratch(pid)
 
 
 @pytest.mark.parametrize("text", ["x = 3", "class f: pass", "f = None", "@nowhere\ndef f(x): return x"])
