@@ -27,7 +27,7 @@ def judge_quiz(quiz: Quiz, value: Any) -> Verdict:
     for belief, words in quiz.beliefs:
         if _same(quiz, value, belief):
             return replace(
-                blank, message=words, diagnosis=identifier(f"{quiz.name} {belief}"), title=f"{quiz.name}: {belief}"
+                blank, message=words, diagnosis=identifier(f"{quiz.name} {belief}"), title=f"answered {belief}"
             )
     return replace(blank, message="Not this one. Try it in a cell, look at what comes out, and answer again.")
 

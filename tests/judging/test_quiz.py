@@ -39,7 +39,7 @@ def test_a_belief_gets_its_own_words():
     verdict = judge_quiz(NUMBER, 3)
     assert (verdict.status, verdict.diagnosis) == ("wrong", "third_3_0")
     assert verdict.message == "upside down: one over it."
-    assert verdict.title == "third: 3.0"
+    assert verdict.title == "answered 3.0"
 
 
 @pytest.mark.parametrize("value, status", [("b", "passed"), (" B ", "passed"), ("a", "wrong"), ("c", "wrong")])
