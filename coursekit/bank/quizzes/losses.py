@@ -131,7 +131,7 @@ QUIZZES = (
         "A network with ten classes is fresh: it has learned nothing yet. What should its cross-entropy be, about?",
         lambda: math.log(10),
         "log 10 = 2.3: each class gets about a tenth. Look at the first number of every training run: a loss far above "
-        "log K means that the scores start too large, one below that something leaks.",
+        "log K means that the scores start too large.",
         beliefs=(
             (
                 0.9,
