@@ -6,6 +6,7 @@ import collections
 import contextlib
 import ctypes
 import dis
+import functools
 import inspect
 import io
 import linecache
@@ -76,8 +77,8 @@ def unwritten(function: Callable[..., Any]) -> bool:
     (True, False)
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None or code.co_name == "<lambda>":
-        return False
+    if code is None or code.co_name == "<lambda>" or code.co_names:
+        return False  # a body of nothing names nothing
     empty = {"NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
     steps = [i for i in dis.get_instructions(code) if i.opname != "RESUME"]
     return all(i.opname in empty and i.argval is None for i in steps)
@@ -85,7 +86,12 @@ def unwritten(function: Callable[..., Any]) -> bool:
 
 def state_names(states: dict[str, tuple[str, ...]]) -> dict[str, Any]:
     """The state types by name, made from their fields alone: whoever runs an answer needs no reference for them."""
-    return {name: collections.namedtuple(name, keys) for name, keys in states.items()}
+    return {name: _state_type(name, tuple(keys)) for name, keys in states.items()}
+
+
+@functools.cache
+def _state_type(name: str, keys: tuple[str, ...]) -> Any:
+    return collections.namedtuple(name, keys)
 
 
 def run_case(function: Callable[..., Any], case: Case, names: dict[str, Any]) -> Outcome:
