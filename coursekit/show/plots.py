@@ -344,7 +344,8 @@ def digits_grid(
             ax.spines[:].set_visible(True)
             ax.set_xlabel(name, fontsize=10, labelpad=2)
     listed = f", labelled {', '.join(names)}" if labels is not None and len(names) <= 30 else ""
-    return figure.say(f"{len(pixels)} images of {side} by {side} pixels, dark where the value is high{listed}.")
+    many = f"{len(pixels)} image{'s' if len(pixels) > 1 else ''}"
+    return figure.say(f"{many} of {side} by {side} pixels, dark where the value is high{listed}.")
 
 
 def _plain(labels: Any) -> list[Any]:
