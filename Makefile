@@ -25,7 +25,9 @@ LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
+# Beside it, at the lowest priority, the tables of machine-found mistakes are made once, so that no learner waits for them.
 lab: .venv/lab.stamp ## JupyterLab on the first notebook (PORT=8899 BROWSER=no: for a server)
+	@nice -n 19 $(BIN)/python -m coursekit.judging.prepare >/dev/null 2>&1 &
 	@$(BIN)/python -m jupyterlab --config=jupyter/jupyter_lab_config.py \
 		$(if $(PORT),--port=$(PORT) --ServerApp.port_retries=0) $(if $(filter no,$(BROWSER)),--no-browser)
 
