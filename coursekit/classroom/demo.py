@@ -102,7 +102,7 @@ def _right(chapter: Chapter) -> Iterator[list[Handed]]:
     with_helpers[-1] = with_helpers[-1].replace("v_hat.sqrt()", "root(v_hat)")
     yield [(".ipynb", notebook(chapter, own + quizzes))]
     yield [(f"/{chapter.id}.py", script(own + quizzes))]
-    yield [(f"/work/{chapter.id}.ipynb", notebook(None, own + quizzes)), ("/notes.txt", b"see the notebook\n")]
+    yield [(f"/homework/{chapter.id}.ipynb", notebook(None, own + quizzes)), ("/notes.txt", b"see the notebook\n")]
     yield [(".ipynb", notebook(chapter, ["%matplotlib inline\n!pip list", *doubled, "this is no Python", *quizzes]))]
     yield [(".ipynb", notebook(None, with_helpers))]
 
