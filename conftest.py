@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 os.environ["COURSEKIT_PROGRESS"] = "off"
+if "COURSEKIT_CACHE" not in os.environ:  # tables that a machine happens to keep must not decide a test
+    os.environ["COURSEKIT_CACHE"] = tempfile.mkdtemp(prefix="coursekit-cache-")
+    atexit.register(shutil.rmtree, os.environ["COURSEKIT_CACHE"], ignore_errors=True)
 os.environ["COURSEKIT_VARIANTS"] = "off"  # nor a process left behind that makes tables of mistakes
 
 

@@ -32,7 +32,7 @@ class Named:
     """A mistake that gives exactly the learner's numbers: one slip or convention, or a pair of slips."""
 
     parts: tuple[Slip | Convention, ...]
-    vague: bool = False  # only the line is known: a relation, where there is one, says more
+    weak: bool = False  # only the line is known, or two edits of a machine: a relation, where there is one, says more
 
     @property
     def id(self) -> str:
@@ -161,12 +161,12 @@ def _named(variants: list[Variant]) -> Named | None:
     first = variants[0]
     slips = (first.slip,) if first.slip else ()
     if len({tuple((e.words, e.line) for e in v.edits) for v in variants}) == 1:
-        return Named((*slips, *(_as_slip(edit) for edit in first.edits)))
+        return Named((*slips, *(_as_slip(edit) for edit in first.edits)), weak=len(first.edits) > 1)
     lines = {v.edits[0].line for v in variants}
     if len(first.edits) > 1 or len(lines) > 1 or not first.edits[0].line:
         return None
     where = lines.pop()
-    return Named((*slips, Slip(f"a mistake {where}", [], f"The mistake is {where}.")), vague=True)
+    return Named((*slips, Slip(f"a mistake {where}", [], f"The mistake is {where}.")), weak=True)
 
 
 def _as_slip(edit: Edit) -> Slip:

@@ -134,7 +134,7 @@ def _failed(prepared: Prepared, outcomes: list[Outcome], verdict: Verdict, found
     )
     facts = evidence.facts(prepared, found)
     named = prepared.catalogue.find(outcomes)
-    if (named is None or named.vague) and first.check not in CARELESS:
+    if (named is None or named.weak) and first.check not in CARELESS:
         relation = relations.find(prepared, outcomes)
         named = Named((relation,)) if relation else named
     if named:

@@ -58,7 +58,7 @@ def row(value: Any) -> np.ndarray | None:
     flat: list[Tensor] = []
 
     def walk(x: Any) -> None:
-        if isinstance(x, Tensor):
+        if isinstance(x, Tensor) and not x.is_complex():
             flat.append(x.detach().to("cpu", torch.float64).reshape(-1))
         elif isinstance(x, list | tuple):
             for item in x:
