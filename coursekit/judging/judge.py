@@ -164,7 +164,8 @@ def _together(named: Named) -> str:
 
 
 def _fault_words(exercise: Exercise, first: Difference) -> str:
-    where = f" (your line {first.line}: `{first.text}`)" if first.line else ""
+    shown = f": `{first.text}`" if first.text else ""
+    where = f" (your line {first.line}{shown})" if first.line else ""
     if first.check == "attempted":
         return f"{exercise.name} is not written yet."
     if first.check == "runs" and not first.line and first.message.startswith("TypeError"):

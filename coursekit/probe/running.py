@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from coursekit.probe.cases import Case, Fault, Outcome, Stopped
-from coursekit.probe.values import cut
+from coursekit.probe.values import Huge, cut
 from coursekit.probe.watch import Watch, optimizers_seen
 
 
@@ -56,7 +56,7 @@ def run(
                 if called := [*optimizers, *(sorted(watch.seen) if watch else [])]:
                     outcomes[-1] = Outcome(fault=Fault("delegated", called[0]))
                     break
-                if outcomes[-1].fault and outcomes[-1].fault.check in ("attempted", "memory"):
+                if _ends_it(outcomes[-1]):
                     break
     except TimeUp:
         message = f"it was still running after {seconds:g} s: is there a loop that never ends?"
@@ -67,6 +67,12 @@ def run(
     if text := printed.getvalue():
         print(text, end="")
     return outcomes + [outcomes[-1]] * (len(cases) - len(outcomes))
+
+
+def _ends_it(outcome: Outcome) -> bool:
+    """Whether more cases would only cost time: nothing written, no memory, or a result too large to look at."""
+    huge = isinstance(outcome.value, dict) and isinstance(outcome.value.get("result"), Huge)
+    return huge or (outcome.fault is not None and outcome.fault.check in ("attempted", "memory"))
 
 
 def unwritten(function: Callable[..., Any]) -> bool:
