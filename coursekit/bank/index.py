@@ -55,7 +55,7 @@ def quiz(name: str) -> Quiz:
 def chapter(name: str) -> Chapter:
     """The chapter with this id, topic or number."""
     short = {key: c for c in chapters().values() for key in (c.id, c.topic, str(c.number), f"{c.number:02d}")}
-    return _get(short, name, "chapter")
+    return short[name] if name in short else _get(chapters(), name, "chapter")
 
 
 def _get(known: dict, name: str, kind: str):
