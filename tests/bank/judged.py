@@ -60,3 +60,10 @@ def walk(rule, grads, hyper, start=None):
         param, state = rule(param, grad, state, **hyper)
         path.append(param)
     return torch.stack(path)
+
+
+def assert_both_named(name, first, second):
+    """Two mistakes at once are named as those two, and earn nothing."""
+    verdict = verdict_on_parts(name, first, second)
+    assert set(str(verdict.diagnosis).split("+")) == {first, second}
+    assert verdict.points == 0

@@ -11,7 +11,16 @@ from coursekit.judging.check import check
 from coursekit.judging.source import made
 from coursekit.reference.adam import AdamState
 from coursekit.reference.adamw import adam_l2, adamw
-from tests.bank.judged import assert_answered, assert_named_as_itself, known, label, part_of, verdict_on_parts, walk
+from tests.bank.judged import (
+    assert_answered,
+    assert_both_named,
+    assert_named_as_itself,
+    known,
+    label,
+    part_of,
+    verdict_on_parts,
+    walk,
+)
 
 CHAPTER = index.chapter("10_adamw")
 HYPER = {"lr": 0.1, "beta1": 0.7, "beta2": 0.96, "eps": 0.03, "weight_decay": 0.35}
@@ -55,9 +64,7 @@ def test_the_mistakes_of_adam_are_all_found():
     ],
 )
 def test_two_mistakes_at_once_are_both_named(name, first, second):
-    verdict = verdict_on_parts(name, first, second)
-    assert set(str(verdict.diagnosis).split("+")) == {first, second}
-    assert verdict.points == 0
+    assert_both_named(name, first, second)
 
 
 @pytest.mark.parametrize("name, library", [("adam_l2", "Adam"), ("adamw", "AdamW")])

@@ -11,7 +11,15 @@ import torch.nn.functional as F
 from coursekit.bank import index
 from coursekit.judging.check import check
 from coursekit.reference.losses import hinge_loss, mse_loss
-from tests.bank.judged import assert_answered, assert_named_as_itself, known, label, verdict_on, verdict_on_parts
+from tests.bank.judged import (
+    assert_answered,
+    assert_both_named,
+    assert_named_as_itself,
+    known,
+    label,
+    verdict_on,
+    verdict_on_parts,
+)
 
 CHAPTER = index.chapter("01_losses")
 RIGHT = [(e, function) for e in CHAPTER.exercises for function in e.also_right]
@@ -45,9 +53,7 @@ def test_the_chapter_asks_what_it_should():
     ],
 )
 def test_two_mistakes_at_once_are_both_named(name, first, second):
-    verdict = verdict_on_parts(name, first, second)
-    assert set(str(verdict.diagnosis).split("+")) == {first, second}
-    assert verdict.points == 0
+    assert_both_named(name, first, second)
 
 
 def test_the_numbers_in_the_words():
