@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -46,6 +47,29 @@ def need_tensor(name: str, what: str, value: Any) -> None:
     """Refuse what is not a tensor with a TypeError that says what it is."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name}: {what} must be a tensor; got {type(value).__name__}")
+
+
+def need_floats(name: str, what: str, value: Any) -> None:
+    """Refuse what is not a tensor of floating-point numbers."""
+    need_tensor(name, what, value)
+    if not value.is_floating_point():
+        raise ValueError(f"{name}: {what} must hold floating-point numbers; got {value.dtype}: use .float()")
+
+
+def need_number(name: str, what: str, value: Any, low: float = 0.0, high: float = math.inf) -> None:
+    """Refuse a number below `low`, or at `high` and above, with a ValueError that says it; tensors are looked at whole.
+
+    >>> need_number("dropout", "p", 1.0, high=1)
+    Traceback (most recent call last):
+    ValueError: dropout: p must be at least 0 and below 1; got 1.0
+    """
+    if isinstance(value, Tensor):
+        good = holds((value >= low) & (value < high))
+    else:
+        good = isinstance(value, (int, float)) and low <= value < high
+    if not good:
+        above = "finite" if math.isinf(high) else f"below {high:g}"
+        raise ValueError(f"{name}: {what} must be at least {low:g} and {above}; got {value!r}")
 
 
 def holds(condition: Tensor) -> bool:

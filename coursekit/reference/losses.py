@@ -7,19 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by, holds, need_tensor
-
-
-def _need_floats(name: str, what: str, value: Any) -> None:
-    need_tensor(name, what, value)
-    if not value.is_floating_point():
-        raise ValueError(f"{name}: {what} must hold floating-point numbers; got {value.dtype}: use .float()")
+from coursekit.reference.checks import checked_by, holds, need_floats, need_tensor
 
 
 def _need_pair(name: str, **pair: Any) -> None:
     """Refuse two tensors of different shapes, of which broadcasting would pair each value with all others."""
     (first, a), (second, b) = pair.items()
-    _need_floats(name, first, a)
+    need_floats(name, first, a)
     need_tensor(name, second, b)
     if a.shape != b.shape:
         mend = f": use {first}.reshape({second}.shape)" if a.numel() == b.numel() else ""
@@ -46,7 +40,7 @@ def _need_signs(name: str, scores: Any, labels: Any) -> None:
 
 
 def _need_rows(name: str, logits: Any) -> None:
-    _need_floats(name, "logits", logits)
+    need_floats(name, "logits", logits)
     if logits.dim() == 0 or logits.shape[-1] == 0:
         raise ValueError(f"{name}: logits must have a last dimension of classes; got the shape {tuple(logits.shape)}")
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor
 
-from coursekit.reference.checks import holds, need_tensor
+from coursekit.reference.checks import need_number, need_tensor
 
 # What every hyperparameter of the course may be: the lowest value allowed, and the first one above that is not.
 BOUNDS = {
@@ -96,14 +96,7 @@ def check_hyperparameters(name: str, hyper: dict[str, Any]) -> None:
     for key, value in hyper.items():
         if key not in BOUNDS:
             continue  # a wrong name is Python's own TypeError, which says it best
-        low, high = BOUNDS[key]
-        if isinstance(value, Tensor):
-            good = holds((value >= low) & (value < high))
-        else:
-            good = isinstance(value, (int, float)) and low <= value < high
-        if not good:
-            above = "finite" if math.isinf(high) else f"below {high:g}"
-            raise ValueError(f"{name}: {key} must be at least {low:g} and {above}; got {value!r}")
+        need_number(name, key, value, *BOUNDS[key])
 
 
 def check_gradient(name: str, point: Tensor, grad: Any) -> None:
