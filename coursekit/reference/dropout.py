@@ -28,7 +28,10 @@ def _need_mask(name: str, what: str, value: Any, mask: Any, p: Any) -> None:
 
 
 def _need_forward(name: str, h: Any, mask: Any, p: Any, training: Any) -> None:
-    _need_mask(name, "h", h, mask, p)
+    if training:
+        _need_mask(name, "h", h, mask, p)
+    need_floats(name, "h", h)
+    need_number(name, "p", p, high=1)
 
 
 def _need_backward(name: str, grad: Any, mask: Any, p: Any) -> None:
