@@ -177,9 +177,9 @@ def test_a_scaled_mask_is_refused(value):
 def test_what_is_no_tensor_is_refused():
     with pytest.raises(TypeError, match=r"^dropout_mask: generator must be a torch.Generator; got int$"):
         dropout_mask((3,), 0.5, 0)
-    with pytest.raises(TypeError, match="^dropout: h must be a tensor; got list$"):
+    with pytest.raises(TypeError, match=r"^dropout: h must be a tensor; got list$"):
         dropout([1.0], NOTES_MASK, p=0.5, training=True)
-    with pytest.raises(TypeError, match="^dropout_backward: mask must be a tensor; got NoneType$"):
+    with pytest.raises(TypeError, match=r"^dropout_backward: mask must be a tensor; got NoneType$"):
         dropout_backward(NOTES, None, p=0.5)
     with pytest.raises(ValueError, match=r"^dropout: h must hold floating-point numbers; got torch.int64"):
         dropout(torch.arange(3), torch.ones(3), p=0.5, training=True)

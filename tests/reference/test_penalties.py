@@ -221,7 +221,7 @@ def test_a_number_outside_its_range_is_refused(value):
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"^ista_step: grad must have the shape of w, \(3,\); got \(3, 1\)$"):
         ista_step(draw(3), draw(3, 1), lr=0.1, lam=0.1)
-    with pytest.raises(TypeError, match="^soft_threshold: x must be a tensor; got float$"):
+    with pytest.raises(TypeError, match=r"^soft_threshold: x must be a tensor; got float$"):
         soft_threshold(0.5, 0.1)
     with pytest.raises(ValueError, match=r"^l2_penalty_gradient: w must hold floating-point numbers; got torch.int64"):
         l2_penalty_gradient(torch.arange(3), lam=0.1)
