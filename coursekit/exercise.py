@@ -87,8 +87,15 @@ class Function:
             return list(cases)
         first = cases[0]
         seeded = any(isinstance(x, Seed) for x in first.args)
-        args = tuple(x.to(device) if isinstance(x, Tensor) else x for x in first.args)
+        args = tuple(_placed(x, device) for x in first.args)
         return [] if seeded else [replace(first, args=args, label=f"{first.label} on {device.type}".strip())]
+
+
+def _placed(x: Any, device: torch.device) -> Any:
+    """An argument on a device: a tensor, or a list of them; anything else as it is."""
+    if isinstance(x, list):
+        return [_placed(item, device) for item in x]
+    return x.to(device) if isinstance(x, Tensor) else x
 
 
 @dataclass(frozen=True)

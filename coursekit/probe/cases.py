@@ -11,7 +11,19 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from coursekit.probe.values import MAX_ITEMS, Huge, Other, Quadratic, Seed, bare, describe, fresh, plain, unchanged
+from coursekit.probe.values import (
+    MAX_ITEMS,
+    Huge,
+    Other,
+    Quadratic,
+    Seed,
+    bare,
+    describe,
+    fresh,
+    plain,
+    tensors_in,
+    unchanged,
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,10 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call. With `gradient_of`, the gradient of the result's sum to those arguments is taken too."""
+    """One call. With `gradient_of`, the gradient of the result's sum to those arguments is taken too.
+
+    Such an argument is a tensor, or a list of tensors: then to each of them.
+    """
 
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
@@ -53,15 +68,16 @@ class Call:
 
     def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
         args, kwargs = fresh(self.args), fresh(self.kwargs)
-        for i in self.gradient_of:
-            args[i].requires_grad_()
+        inputs = [x for i in self.gradient_of for x in tensors_in(args[i])]
+        for x in inputs:
+            x.requires_grad_()
         with torch.enable_grad() if self.gradient_of else torch.no_grad():
             result = function(*args, **kwargs)
             if isinstance(result, Iterator):
                 result = [item for item, _ in zip(result, range(MAX_ITEMS), strict=False)]
             value = {"result": plain(result)}
             if self.gradient_of:
-                value["gradient"] = self._gradients(result, [args[i] for i in self.gradient_of])
+                value["gradient"] = self._gradients(result, inputs)
         given = argument_names(function, len(self.args)) | dict.fromkeys(self.kwargs)
         after = dict(zip(given, [*args, *kwargs.values()], strict=False))
         before = dict(zip(given, [*self.args, *self.kwargs.values()], strict=False))

@@ -64,8 +64,13 @@ def fresh(x: Any) -> Any:
     if isinstance(x, dict):
         return {key: fresh(value) for key, value in x.items()}
     if isinstance(x, tuple | list):
-        return [fresh(item) for item in x]
+        return type(x)(fresh(item) for item in x)
     return x
+
+
+def tensors_in(x: Any) -> list[Tensor]:
+    """The tensors of an argument: itself, or those of a list."""
+    return [x] if isinstance(x, Tensor) else [t for item in x for t in tensors_in(item)]
 
 
 def unchanged(before: Any, after: Any) -> bool:

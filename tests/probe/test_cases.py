@@ -1,0 +1,54 @@
+"""One call: what a learner's function is given, and the gradients that are taken of what it returns."""
+
+from __future__ import annotations
+
+import torch
+
+from coursekit.exercise import Function
+from coursekit.probe.cases import Call, Draws
+
+WEIGHTS = [torch.tensor([1.0, -2.0]), torch.tensor([[3.0]])]
+
+
+def squares(params):
+    return sum((w**2).sum() for w in params)
+
+
+def test_a_gradient_is_taken_to_each_tensor_of_a_list():
+    outcome = Call((WEIGHTS,), gradient_of=(0,)).run(squares, {})
+    torch.testing.assert_close(outcome.value["gradient"], [2 * w for w in WEIGHTS])
+    assert outcome.changed == () and not WEIGHTS[0].requires_grad
+
+
+def test_a_tensor_of_the_list_that_plays_no_part_has_no_gradient():
+    outcome = Call((WEIGHTS,), gradient_of=(0,)).run(lambda params: squares(params[:1]), {})
+    assert outcome.value["gradient"][1] is None
+
+
+def test_what_is_done_to_a_list_is_seen():
+    def forgetful(params):
+        total = squares(params)
+        params.pop()
+        return total
+
+    def scaling(params):
+        params[1] *= 2
+        return squares(params)
+
+    assert Call((WEIGHTS,)).run(forgetful, {}).changed == ("params",)
+    assert Call((WEIGHTS,)).run(scaling, {}).changed == ("params",)
+
+
+def test_a_tuple_comes_as_a_tuple_and_a_list_as_a_list():
+    def kinds(shape, params):
+        return [isinstance(shape, tuple), isinstance(params, list)]
+
+    assert Call(((2, 3), WEIGHTS)).run(kinds, {}).value["result"] == [True, True]
+    drawn = Draws(((2, 3),), seeds=(0,)).run(lambda shape, generator: isinstance(shape, tuple), {})
+    assert drawn.value["draws"] == [True]
+
+
+def test_on_another_device_a_list_goes_there():
+    function = Function(lambda generator: [Call((WEIGHTS, (2, 3)), {"lam": 0.5})])
+    (case,) = function.cases(squares, torch.Generator(), torch.device("meta"))
+    assert {w.device.type for w in case.args[0]} == {"meta"} and case.args[1] == (2, 3)
