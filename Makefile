@@ -44,17 +44,17 @@ types: .venv/dev.stamp ## mypy
 	$(call step,$@,$(BIN)/mypy)
 
 unit: .venv/dev.stamp ## unit tests and doctests
-	$(call step,$@,COURSEKIT_PROGRESS=off COURSEKIT_VARIANTS=off $(PYTEST))
+	$(call step,$@,COURSEKIT_PROGRESS=off $(PYTEST))
 
 drift: .venv/dev.stamp ## the bank is two-sided, and the generated notebooks are in step with it
 	$(call step,$@,$(BIN)/coursekit author check)
 
 # The lessons and the learners' notebooks run from top to bottom; stubs in them are "not attempted", which is no error.
 notebooks: .venv/dev.stamp ## every lesson and every exercise notebook runs
-	$(call step,$@,COURSEKIT_PROGRESS=off COURSEKIT_VARIANTS=off $(NBVAL) notebooks/*.ipynb exercises/*.ipynb)
+	$(call step,$@,COURSEKIT_PROGRESS=off $(NBVAL) notebooks/*.ipynb exercises/*.ipynb)
 
 solutions: .venv/dev.stamp ## every solution notebook runs, and every check in it passes
-	$(call step,$@,COURSEKIT_PROGRESS=off COURSEKIT_VARIANTS=off COURSEKIT_STRICT=1 $(NBVAL) solutions/*.ipynb)
+	$(call step,$@,COURSEKIT_PROGRESS=off COURSEKIT_STRICT=1 $(NBVAL) solutions/*.ipynb)
 
 demo: .venv/lab.stamp ## a sample class of 30 submissions, made and graded in demo/
 	@$(BIN)/coursekit demo --out demo

@@ -15,7 +15,6 @@ os.environ["COURSEKIT_PROGRESS"] = "off"
 if "COURSEKIT_CACHE" not in os.environ:  # tables that a machine happens to keep must not decide a test
     os.environ["COURSEKIT_CACHE"] = tempfile.mkdtemp(prefix="coursekit-cache-")
     atexit.register(shutil.rmtree, os.environ["COURSEKIT_CACHE"], ignore_errors=True)
-os.environ["COURSEKIT_VARIANTS"] = "off"  # nor a process left behind that makes tables of mistakes
 
 
 @pytest.fixture(scope="module")  # while one is open, its event loop is in the way of asyncio.run

@@ -142,14 +142,21 @@ class Catalogue:
         wanted = tables.of_outcome(self._cases[0], outcomes[0])
         if wanted is None:
             return None
+        for kind in ("singles", "pairs"):
+            if proved := self._proved(self._variants.matching(kind, wanted), outcomes):
+                return _named(proved)
+        return None
+
+    def _proved(self, variants: list[Variant], outcomes: list[Outcome]) -> list[Variant]:
+        """The plainest variants, as plain as each other, whose numbers are the learner's on every judged case."""
         proved: list[Variant] = []
-        for variant in self._variants.matching(wanted):
+        for variant in variants:
             if proved and variant.rank > proved[0].rank:
                 break
             suspect = Suspect(Named(()), self._variants.function(variant), self._cases, self._names)
             if all(self._same(suspect, i, outcomes) for i in self._judged):
                 proved.append(variant)
-        return _named(proved) if proved else None
+        return proved
 
     def _same(self, suspect: Suspect, i: int, outcomes: list[Outcome]) -> bool:
         return compare(self._cases[i], suspect.outcome(i), outcomes[i], nan=True) is None

@@ -6,6 +6,7 @@ import ast
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Path = tuple[tuple[str, int | None], ...]  # from the function's node to one node: fields and list positions
@@ -43,7 +44,7 @@ FIXED = {
 LEFT_OUT = {ast.Add: "term", ast.Sub: "term", ast.Mult: "factor", ast.Div: "division", ast.Pow: "power"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Edit:
     """One change: nodes put in other nodes' places, or a line left out or moved. `words` end in no full stop."""
 
@@ -51,6 +52,14 @@ class Edit:
     line: str  # which line of the answer, in words
     places: tuple[tuple[Path, ast.expr], ...] = ()
     order: tuple[int, ...] | None = None  # the body's statements that stay, in their new order
+
+    @cached_property
+    def by_line(self) -> dict[int, list[tuple[Path, ast.expr]]]:
+        """The places by the statement they are in, each with its way from there."""
+        found: dict[int, list[tuple[Path, ast.expr]]] = {}
+        for path, node in self.places:
+            found.setdefault(path[0][1] or 0, []).append((path[1:], node))
+        return found
 
     def fits(self, other: Edit) -> bool:
         """Whether both can be made at once: they touch different nodes, and at most one moves lines."""
@@ -68,6 +77,7 @@ class Sheet:
         assert isinstance(tree, ast.FunctionDef)
         self.tree, self.name = tree, tree.name
         self.fixed = self._keep_old()
+        self._touched: dict[tuple[Edit, int], ast.stmt] = {}
         arguments = tree.args
         self.scalars = {a.arg for a in arguments.kwonlyargs} | {"t", "old_t"}
         self.arguments = {a.arg for a in (*arguments.args, *arguments.kwonlyargs)}
@@ -89,14 +99,24 @@ class Sheet:
 
     def made(self, *edits: Edit) -> ast.FunctionDef:
         """The tree after these edits; what is not touched is shared with this sheet's own tree."""
-        tree: Any = self.tree
+        return _copy(self.tree, body=self.lines(*edits))
+
+    def lines(self, *edits: Edit) -> list[ast.stmt]:
+        """The body after these edits; a line that only one of them touches is the same node each time."""
+        body = list(self.tree.body)
         for edit in edits:
-            for path, node in edit.places:
-                tree = _with_node(tree, path, node)
+            for i, places in edit.by_line.items():
+                if body[i] is self.tree.body[i]:
+                    key = (edit, i)
+                    if key not in self._touched:
+                        self._touched[key] = _edited(body[i], places)
+                    body[i] = self._touched[key]
+                else:
+                    body[i] = _edited(body[i], places)
         for edit in edits:
             if edit.order is not None:
-                tree = _copy(tree, body=[tree.body[i] for i in edit.order])
-        return tree
+                body = [body[i] for i in edit.order]
+        return body
 
     def line(self, i: int) -> str:
         """A statement in words that do not show it: by what it computes."""
@@ -350,10 +370,16 @@ def _expressions(node: ast.AST, path: Path) -> Iterator[tuple[Path, ast.expr]]:
             yield from _expressions(child, here)
 
 
+def _edited(statement: ast.stmt, places: list[tuple[Path, ast.expr]]) -> ast.stmt:
+    for path, node in places:
+        statement = _with_node(statement, path, node)
+    return statement
+
+
 def _with_node(tree: Any, path: Path, new: ast.expr) -> Any:
     """The tree with another node at the path: only the nodes on the way are copied."""
     if not path:
-        return ast.fix_missing_locations(new)
+        return new
     (name, i), rest = path[0], path[1:]
     child = getattr(tree, name)
     if i is None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
-import os
-import subprocess
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,21 +15,26 @@ from typing import Any
 
 import numpy as np
 
-from coursekit.exercise import Exercise, Slip
+from coursekit.exercise import Convention, Exercise, Slip
+from coursekit.judging import batches as batches_module
 from coursekit.judging import edits as edits_module
+from coursekit.judging import operations as operations_module
+from coursekit.judging.batches import Batch
 from coursekit.judging.edits import Edit, Sheet
 from coursekit.judging.source import NotApplicable, apply, names_of, source
-from coursekit.judging.tables import Table, keep, made, near, numbers, place, read
+from coursekit.judging.tables import EMPTY, Table, keep, made, near, numbers, place
 from coursekit.probe.cases import Case
+from coursekit.probe.values import Seed
 
+FEW = 1000  # variants; fewer are sooner run one by one
 MOST_PAIRED = 150  # edits that take part in pairs, of those with numbers of their own, the plainest first
 
 
 @dataclass(frozen=True)
 class Variant:
-    """An answer with a slip (or none) and up to two edits in it."""
+    """An answer with a slip or a convention (or neither) and up to two edits in it."""
 
-    slip: Slip | None
+    slip: Slip | Convention | None
     edits: tuple[Edit, ...]
     tree: ast.FunctionDef
 
@@ -43,15 +47,15 @@ class Variant:
 def function_of(answer: Callable[..., Any], tree: ast.FunctionDef) -> Callable[..., Any]:
     """The function that a tree is, in the names of the answer's own module."""
     names = names_of(answer)
-    exec(compile(ast.Module([tree], []), f"<{answer.__name__}, edited>", "exec"), names)
+    exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), f"<{answer.__name__}, edited>", "exec"), names)
     return names[answer.__name__]
 
 
 class Variants:
     """All variants of one exercise with the numbers they give, in two tables kept in the cache folder.
 
-    Single edits take a fraction of a second and are made when first needed. Pairs take some seconds: they are made by
-    `complete`, in a process of their own when a learner is waiting, and are known from then on.
+    Single edits take a fraction of a second, pairs up to some seconds: each table is made when it is first needed, or
+    ahead of that by `complete`.
     """
 
     def __init__(self, exercise: Exercise, case: Case):
@@ -62,10 +66,11 @@ class Variants:
     # ---- what there is
 
     @cached_property
-    def _slips(self) -> list[tuple[Slip | None, str]]:
-        """The answer's own source, and that with each slip that is an edit of it."""
-        texts: list[tuple[Slip | None, str]] = [(None, self._text)]
-        for slip in self._exercise.slips:
+    def _slips(self) -> list[tuple[Slip | Convention | None, str]]:
+        """The answer's own source, and that with each slip or convention that is an edit of it."""
+        texts: list[tuple[Slip | Convention | None, str]] = [(None, self._text)]
+        known: list[Slip | Convention] = [*self._exercise.slips, *self._exercise.conventions]
+        for slip in known:
             if not callable(slip.change):
                 with contextlib.suppress(NotApplicable):
                     texts.append((slip, apply(self._text, slip.change)))
@@ -120,47 +125,46 @@ class Variants:
         return self._tables[kind]
 
     def _make(self, kind: str) -> Table:
-        places = self._singles() if kind == "singles" else self._pairs()
-        own = numbers(self._exercise.answer, self._case)
-        found = ((at, numbers(self.function(self.variant(at)), self._case)) for at in places)
-        table, rows = made(found, own)
-        others = ~near(rows, own) if own is not None else slice(0)  # an edit that changes nothing explains nothing
+        if (own := numbers(self._exercise.answer, self._case)) is None:
+            return EMPTY
+        places = list(self._singles() if kind == "singles" else self._pairs())
+        seeded = any(isinstance(x, Seed) for x in getattr(self._case, "args", ()))  # each is to draw for itself
+        table, rows = self._alone(places) if seeded or len(places) < FEW else self._together(places)
+        others = ~near(rows, own)  # an edit that changes nothing explains nothing
         return table[others], rows[others]
+
+    def _together(self, places: list[tuple[int, ...]]) -> Table:
+        """The table of variants run together; those that cannot be run so are run one by one."""
+        answer = self._exercise.answer
+        programs = [self._sheet(0)[0].lines(), *(self._lines(at) for at in places)]
+        arguments = list(inspect.signature(answer).parameters)
+        found, rows = Batch(programs, self._case, arguments, names_of(answer)).rows()
+        rest = sorted(set(range(1, len(programs))).difference(found.tolist()))
+        table, more = self._alone([places[i - 1] for i in rest])
+        together = np.array([(*places[i - 1], -1)[:3] for i in found if i], dtype=np.int32).reshape(-1, 3)
+        return np.concatenate([together, table]), np.concatenate([rows[found > 0], more])
+
+    def _alone(self, places: list[tuple[int, ...]]) -> Table:
+        each = ((at, numbers(self.function(self.variant(at)), self._case)) for at in places)
+        return made(each, numbers(self._exercise.answer, self._case))
+
+    def _lines(self, at: tuple[int, ...]) -> list[ast.stmt]:
+        sheet, edits = self._sheet(at[0])
+        return sheet.lines(*(edits[i] for i in at[1:]))
 
     @functools.cache  # noqa: B019 - two entries
     def _file(self, kind: str) -> Path:
-        modules = (edits_module, sys.modules[__name__])
+        modules = (edits_module, batches_module, operations_module, sys.modules[__name__])
         code = [Path(module.__file__ or "").read_text(encoding="utf-8") for module in modules]
         texts = [text for _, text in self._slips]
         return place(f"{self._exercise.name}-{kind}", [*texts, *code, repr(self._case)])
 
     # ---- looking up
 
-    def matching(self, wanted: np.ndarray) -> list[Variant]:
-        """The variants that give these numbers on the diagnosis case, the plainest first."""
-        found = self._found(self._table("singles"), wanted)
-        if not found and "pairs" not in self._tables:
-            if (kept := read(self._file("pairs"))) is not None:
-                self._tables["pairs"] = kept
-            else:
-                _complete_elsewhere(self._exercise.name)
-        if not found and "pairs" in self._tables:
-            found = self._found(self._tables["pairs"], wanted)
-        return sorted(found, key=lambda v: v.rank)
-
-    def _found(self, table: Table, wanted: np.ndarray) -> list[Variant]:
-        places, rows = table
+    def matching(self, kind: str, wanted: np.ndarray) -> list[Variant]:
+        """The variants of a kind ("singles", "pairs") that give these numbers on the diagnosis case, plainest first."""
+        places, rows = self._table(kind)
         if wanted.shape != rows.shape[1:]:
             return []
-        return [self.variant(tuple(int(k) for k in at)) for at in places[near(rows, wanted)]]
-
-
-_elsewhere: list[subprocess.Popen] = []  # kept, so that Python does not complain of processes nobody waits for
-
-
-@functools.cache
-def _complete_elsewhere(name: str) -> None:
-    """Start a process, once, that makes the tables of an exercise; nobody waits for it."""
-    if os.environ.get("COURSEKIT_VARIANTS") != "off":
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        _elsewhere.append(subprocess.Popen([sys.executable, "-m", "coursekit.judging.prepare", name], **quiet))  # type: ignore[call-overload]
+        found = [self.variant(tuple(int(k) for k in at)) for at in places[near(rows, wanted)]]
+        return sorted(found, key=lambda v: v.rank)
