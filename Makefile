@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 NBVAL := $(PYTEST) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 120
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-.PHONY: help lab setup test lint types drift notebooks solutions unit demo format clean
+.PHONY: help lab setup test lint types drift audit notebooks solutions unit demo format clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -34,7 +34,7 @@ lab: .venv/lab.stamp ## JupyterLab on the first notebook (PORT=8899 BROWSER=no: 
 setup: .venv/dev.stamp ## the environment in .venv, with the tools of authors and instructors
 	@echo "== ready: make lab, make test"
 
-test: lint types unit drift notebooks solutions ## everything below, one after the other
+test: lint types unit drift audit notebooks solutions ## everything below, one after the other
 	@echo "== all steps passed"
 
 lint: .venv/dev.stamp ## ruff: rules and layout
@@ -48,6 +48,9 @@ unit: .venv/dev.stamp ## unit tests and doctests
 
 drift: .venv/dev.stamp ## the bank is two-sided, and the generated notebooks are in step with it
 	$(call step,$@,$(BIN)/coursekit author check)
+
+audit: .venv/dev.stamp ## the checks have no holes: every edit that matters is caught, every slip named as itself
+	$(call step,$@,$(BIN)/coursekit author audit)
 
 # The lessons and the learners' notebooks run from top to bottom; stubs in them are "not attempted", which is no error.
 notebooks: .venv/dev.stamp ## every lesson and every exercise notebook runs

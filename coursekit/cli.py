@@ -111,6 +111,25 @@ def author_check() -> None:
     sys.exit(1 if complaints else 0)
 
 
+@author.command("audit")
+def author_audit(
+    names: Annotated[list[str] | None, typer.Argument(help="Exercises. Default: all.")] = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="What each slip is named as, and what changes nothing.")
+    ] = False,
+) -> None:
+    """Show that the checks have no holes: every small edit of an answer is caught, every slip named as itself."""
+    from coursekit.authoring import holes
+    from coursekit.bank.index import UnknownName
+
+    try:
+        complaints = holes.audit(names or (), details=details)
+    except UnknownName as error:
+        fail(str(error))
+    print("\n".join(complaints) or "Every edit that matters is caught, and every slip is named as itself.")
+    sys.exit(1 if complaints else 0)
+
+
 def finish(command: Any, *args: Any, **options: Any) -> NoReturn:
     """Run a command of the classroom and end with its exit status; expected failures are one line."""
     from coursekit.classroom.sandbox.warm import NotHere

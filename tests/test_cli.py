@@ -56,6 +56,7 @@ def folder(tmp_path):
         (["grade"], "folder"),
         (["nonsense"], "nonsense"),
         (["author"], "Missing command"),
+        (["author", "audit", "adan"], "adam"),
         (["demo", "--out", "{tmp}/notes.txt"], "cannot write to"),
     ],
 )
@@ -105,16 +106,19 @@ def test_progress(tmp_path, monkeypatch, capsys):
 
 
 def test_authors_commands(monkeypatch, capsys):
-    from coursekit.authoring import audit, notebooks
+    from coursekit.authoring import audit, holes, notebooks
 
     monkeypatch.setattr(audit, "author_check", lambda: [])
     assert run("author", "check") == 0
     monkeypatch.setattr(audit, "author_check", lambda: ["adam: a slip passes"])
     assert run("author", "check") == 1
+    monkeypatch.setattr(holes, "audit", lambda names, details: [f"{name}: a hole" for name in names])
+    assert run("author", "audit") == 0
+    assert run("author", "audit", "adam", "--details") == 1
     monkeypatch.setattr(notebooks, "build", lambda: ["exercises/x.ipynb: written"])
     assert run("author", "build") == 0
     said = capsys.readouterr().out
-    assert "adam: a slip passes" in said and "x.ipynb: written" in said
+    assert "adam: a slip passes" in said and "adam: a hole" in said and "x.ipynb: written" in said
 
 
 @pytest.mark.parametrize(("missing", "extra"), [("typer", "grade"), ("rich", "grade"), ("safetensors", "grade")])

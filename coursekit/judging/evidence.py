@@ -86,6 +86,25 @@ def praise(prepared: Prepared) -> str:
     return f"Every law holds in all {len(judged)} cases."
 
 
+def aside(prepared: Prepared, outcomes: list[Outcome]) -> str:
+    """What a right answer does beside it that may surprise: a sentence, or nothing. What the reference does is fine."""
+    shared = {
+        n for have, want in zip(outcomes, prepared.expected, strict=True) for n in set(have.shared) - {*want.shared}
+    }
+    if shared:
+        names = " and ".join(f"`{n}`" for n in sorted(shared))
+        return (
+            f" One thing more: what comes back has its memory in common with {names}, so a later change in place of "
+            "the one changes the other too. `.clone()` keeps them apart."
+        )
+    if any(have.graph and not want.graph for have, want in zip(outcomes, prepared.expected, strict=True)):
+        return (
+            " One thing more: what comes back carries a gradient graph along, which keeps every step in memory. "
+            "`.detach()` lets go of it."
+        )
+    return ""
+
+
 def facts(prepared: Prepared, found: list[Difference]) -> dict[str, Any]:
     """The numbers that a message may use, of the first difference in value."""
     d = next((d for d in found if d.check in ("value", "finite")), found[0])

@@ -86,7 +86,7 @@ def judge(prepared: Prepared, outcomes: list[Outcome], used: frozenset[str] | se
     found = _differences(prepared, outcomes)
     checks = evidence.checks(prepared, outcomes, found)
     if not found:
-        return replace(blank, message=evidence.praise(prepared), checks=checks)
+        return replace(blank, message=evidence.praise(prepared) + evidence.aside(prepared, outcomes), checks=checks)
     return _failed(prepared, outcomes, replace(blank, points=0, checks=checks), found)
 
 

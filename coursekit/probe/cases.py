@@ -39,11 +39,13 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one case gave: a plain value or a fault, and which inputs were changed in place."""
+    """What one case gave: a plain value or a fault, and what became of the inputs."""
 
     value: Any = None
     fault: Fault | None = None
-    changed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()  # inputs changed in place
+    shared: tuple[str, ...] = ()  # inputs whose memory is that of the result too
+    graph: bool = False  # whether the result carries a gradient graph that nobody asked for
 
 
 class Stopped(Exception):
@@ -79,9 +81,11 @@ class Call:
             if self.gradient_of:
                 value["gradient"] = self._gradients(result, inputs)
         given = argument_names(function, len(self.args)) | dict.fromkeys(self.kwargs)
+        aside = {} if self.gradient_of else _aside(result, dict(zip(given, [*args, *kwargs.values()], strict=False)))
         after = dict(zip(given, [*args, *kwargs.values()], strict=False))
         before = dict(zip(given, [*self.args, *self.kwargs.values()], strict=False))
-        return Outcome(value, changed=tuple(n for n in given if n in after and not unchanged(before[n], after[n])))
+        changed = tuple(n for n in given if n in after and not unchanged(before[n], after[n]))
+        return Outcome(value, changed=changed, **aside)
 
     def _gradients(self, result: Any, inputs: list[Tensor]) -> Any:
         """The gradients, or None when none flows: the judge says so where it compares."""
@@ -110,16 +114,21 @@ class Steps:
         State = names[self.state_name]
         param, changed = self.param.clone(), []
         state = State(*fresh(list(self.state.values())))
-        path = [param.clone()]
+        path, aside = [param.clone()], {}
         for step in range(1, self.steps + 1):
             second = self._second(step, param)
             held = {"param": param, **({} if self.takes_grad_fn else {"grad": second}), **state._asdict()}
             versions = {name: x._version for name, x in held.items() if isinstance(x, Tensor)}
+            before = {name: held[name].clone() for name in versions} if step == 1 else {}
             result = function(param, second, state, **self.hyper)
             changed += [n for n, version in versions.items() if held[n]._version != version and n not in changed]
+            if step == 1:  # what is done through `.data` or NumPy leaves no mark in the version
+                changed += [n for n, x in before.items() if n not in changed and not unchanged(x, held[n])]
+                aside = _aside(result, held)
             param, state = self._read(result, State, step)
             path.append(param.clone())  # the next step may change param in place
-        return Outcome({"path": torch.stack(path), "state": state._asdict()}, changed=tuple(changed))
+        value = {"path": torch.stack(path), "state": state._asdict()}
+        return Outcome(value, changed=tuple(changed), **aside)
 
     def _second(self, step: int, param: Tensor) -> Any:
         if self.takes_grad_fn:
@@ -196,6 +205,24 @@ def argument_names(function: Callable[..., Any], count: int) -> dict[str, None]:
         if len(names) == count:
             return dict.fromkeys(names)
     return dict.fromkeys(f"argument {i + 1}" for i in range(count))
+
+
+def _aside(result: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What else is seen of a result: which inputs have memory in common with it, and whether it carries a graph."""
+    with torch._C.DisableTorchFunctionSubclass():
+        found = _tensors(result)
+        mine = {x.untyped_storage().data_ptr() for x in found}
+        shared = [n for n, x in inputs.items() if any(t.untyped_storage().data_ptr() in mine for t in _tensors(x))]
+        return {"shared": tuple(shared), "graph": any(x.requires_grad for x in found)}
+
+
+def _tensors(x: Any, depth: int = 0) -> list[Tensor]:
+    """The tensors in a value that have memory of their own; of a long list those at its head."""
+    if isinstance(x, Tensor):
+        return [x] if x.layout is torch.strided and x.device.type != "meta" and x.numel() else []
+    if isinstance(x, tuple | list) and depth < 3:
+        return [t for item in x[:20] for t in _tensors(item, depth + 1)]
+    return []
 
 
 DATA = (Seed, Quadratic, Huge, Other, Fault, Outcome, Call, Steps, Draws)  # what crosses to another process and back
