@@ -70,8 +70,8 @@ class Movable(anywidget.AnyWidget):
 
 
 def script(name: str) -> str:
-    """The figure's module without its export: what all figures share, then its own part, which defines `render`."""
-    return "\n".join((STATIC / f"{part}.js").read_text("utf-8") for part in ("movable", "pen", name))
+    """The figure's module without its export: what figures share, then its own part, which defines `render`."""
+    return "\n".join((STATIC / f"{part}.js").read_text("utf-8") for part in ("movable", "pen", "ground", name))
 
 
 def css() -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from coursekit.reference.losses import binary_cross_entropy_loss, hinge_loss, mse_loss
 from coursekit.show import style
+from coursekit.show.movable.moving import moving
 
 if TYPE_CHECKING:
     from coursekit.show.movable.base import Movable
@@ -43,18 +44,15 @@ def margins() -> Movable | Picture:
     0-1 loss 1, slope 0.
     """
     curves = {name: _values(loss, SCORES) for name, loss in LOSSES.items()}
-    try:
-        from coursekit.show.movable.base import Movable
-    except ModuleNotFoundError as missing:
-        if missing.name not in ("anywidget", "traitlets"):
-            raise
-        return _still(curves)
+    return moving("margins", lambda: _data(curves), words, lambda: _still(curves))
+
+
+def _data(curves: dict[str, Tensor]) -> dict[str, Any]:
     lines = [
         {**style.series(index)._asdict(), "name": name, "values": values.tolist(), "said": _said(LOSSES[name], values)}
         for index, (name, values) in enumerate(curves.items())
     ]
-    data = {"title": "Losses against the margin", "scores": SCORES.tolist(), "lines": lines, "at": 40}
-    return Movable("margins", data, words)
+    return {"title": "Losses against the margin", "scores": SCORES.tolist(), "lines": lines, "at": 40}
 
 
 def _values(loss: Callable[[Tensor, Tensor], Tensor], scores: Tensor) -> Tensor:
@@ -99,8 +97,4 @@ def words(data: dict[str, Any]) -> str:
 def _still(curves: dict[str, Tensor]) -> Picture:
     from coursekit.show.plots import lines
 
-    figure = lines(SCORES, curves, "margin y·s", "loss", title="Losses against the margin")
-    return figure.say(
-        f"{figure.describe()} This picture stands still because anywidget is not installed; "
-        "pip install 'coursekit[lab]' brings it."
-    )
+    return lines(SCORES, curves, "margin y·s", "loss", title="Losses against the margin")

@@ -15,8 +15,9 @@ from coursekit.reference import RULES
 from coursekit.reference.rule import check_hyperparameters, hyperparameters
 from coursekit.show import style
 from coursekit.show.movable import table
+from coursekit.show.movable.moving import moving
 from coursekit.show.movable.table import Line, Sliders
-from coursekit.show.relief import LEVELS, find_surface, relief
+from coursekit.show.relief import find_surface
 
 if TYPE_CHECKING:
     from coursekit.show.movable.base import Movable
@@ -67,13 +68,13 @@ def playground(
     def data(point: tuple[float, float]) -> dict[str, Any]:
         return {**_scene(surface, sliders, steps), **_walks(lines, surface, point, sliders, steps, late)}
 
-    try:
-        from coursekit.show.movable.base import Movable
-    except ModuleNotFoundError as missing:
-        if missing.name not in ("anywidget", "traitlets"):
-            raise
+    def still() -> Picture:
         return _still(surface, lines, begin, sliders, steps)
-    return Movable("playground", data(begin), words, lambda message: data(_clamped(surface, message["start"])))
+
+    def respond(message: dict[str, Any]) -> dict[str, Any]:
+        return data(_clamped(surface, message["start"]))
+
+    return moving("playground", lambda: data(begin), words, still, respond)
 
 
 def _start(surface: Surface, start: Any) -> tuple[float, float]:
@@ -148,22 +149,12 @@ def _rounded(values: np.ndarray) -> list[float]:
 
 
 def _scene(surface: Surface, sliders: Sliders, steps: int) -> dict[str, Any]:
-    heights = relief(surface)
-    rows, columns = heights.height.shape
     name = surface.name.replace("_", " ")
     return {
+        **table.ground(surface),
         "title": f"Update rules on the {name} surface",
         "surface": name,
-        "domain": [list(ends) for ends in surface.domain],
-        "heights": (heights.height * table.TOP).round().astype("<u2").tobytes(),
-        "rows": rows,
-        "columns": columns,
-        "levels": list(LEVELS),
-        "colors": list(style.CIVIDIS),
-        "minima": [list(point) for point in surface.minima],
-        "box": table.box(surface),
         "decades": list(table.DECADES),
-        "top": table.TOP,
         "lowest": table.lowest(surface),
         "lrs": sliders.lrs,
         "hyper": sliders.hyper,
@@ -264,7 +255,4 @@ def _still(surface: Surface, lines: list[Line], start: tuple[float, float], slid
             notes.append(f" {line.name} is not drawn: {_one_line(error)}.")
     second = f", {sliders.hyper} {style.number(middle.values[0])}" if sliders.hyper else ""
     figure = trajectories(surface, drawn, title=f"learning rate {style.number(middle.lrs[0])}{second}")
-    return figure.say(
-        f"{figure.describe()}{''.join(notes)} Learning rate {style.number(middle.lrs[0])}{second}. "
-        "This picture stands still because anywidget is not installed; pip install 'coursekit[lab]' brings it."
-    )
+    return figure.say(f"{figure.describe()}{''.join(notes)} Learning rate {style.number(middle.lrs[0])}{second}.")

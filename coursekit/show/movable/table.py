@@ -1,4 +1,4 @@
-"""What the playground draws from: the path of each rule at each place of the sliders, as 16-bit numbers."""
+"""Tables that figures on a surface draw from: its heights and the paths of rules down it, as 16-bit numbers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from torch import Tensor
 from coursekit.engine.surfaces import Surface
 from coursekit.engine.sweep import sweep
 from coursekit.reference.rule import Rule, hyperparameters
+from coursekit.show import style
+from coursekit.show.relief import LEVELS, relief
 
 T = TypeVar("T")
 
@@ -36,6 +38,23 @@ class Sliders(NamedTuple):
     lrs: list[float]
     hyper: str | None
     values: list[float]  # of the hyperparameter; one place where there is none
+
+
+def ground(surface: Surface) -> dict[str, Any]:
+    """The part of a figure's data that static/ground.js paints, and the codes that its paths are read by."""
+    heights = relief(surface)
+    rows, columns = heights.height.shape
+    return {
+        "domain": [list(ends) for ends in surface.domain],
+        "heights": (heights.height * TOP).round().astype("<u2").tobytes(),
+        "rows": rows,
+        "columns": columns,
+        "levels": list(LEVELS),
+        "colors": list(style.CIVIDIS),
+        "minima": [list(point) for point in surface.minima],
+        "box": box(surface),
+        "top": TOP,
+    }
 
 
 def box(surface: Surface) -> list[list[float]]:
