@@ -7,15 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coursekit.show.formulas import formula
+    from coursekit.show.movable.gradient_cloud import gradient_cloud
     from coursekit.show.movable.margins import margins
     from coursekit.show.movable.playground import playground
     from coursekit.show.plots import digits_grid, heatmap, lines, loss_curves, trajectories
 
-__all__ = ["digits_grid", "formula", "heatmap", "lines", "loss_curves", "margins", "playground", "trajectories"]
+__all__ = [
+    "digits_grid",
+    "formula",
+    "gradient_cloud",
+    "heatmap",
+    "lines",
+    "loss_curves",
+    "margins",
+    "playground",
+    "trajectories",
+]
 
 # no module may have the name of what it offers: importing it would put the module in its place
 _MODULE = dict.fromkeys(("digits_grid", "heatmap", "lines", "loss_curves", "trajectories"), "plots")
-_MODULE |= {"formula": "formulas", "margins": "movable.margins", "playground": "movable.playground"}
+_MODULE["formula"] = "formulas"
+_MODULE |= {name: f"movable.{name}" for name in ("gradient_cloud", "margins", "playground")}
 
 
 def __getattr__(name: str) -> Any:

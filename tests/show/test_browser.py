@@ -10,6 +10,7 @@ from coursekit import show
 from coursekit.show import style
 from coursekit.show.movable import base
 from coursekit.show.movable.playground import words
+from tests.show.figures import FIGURES
 
 pytestmark = pytest.mark.browser
 
@@ -19,9 +20,9 @@ def playground():
     return show.playground("ravine", ("gradient_descent", "momentum", "adam"), hyper=("beta", (0.0, 0.95)))
 
 
-@pytest.mark.parametrize("name", ["playground", "margins"])
-def test_the_caption_opens_with_the_text_form(name, opened, playground):
-    figure = playground if name == "playground" else show.margins()
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_caption_opens_with_the_text_form(name, opened):
+    figure = FIGURES[name]()
     assert opened(figure.standalone_html()).caption.startswith(figure.describe())
 
 
@@ -175,9 +176,9 @@ def test_margins_move_by_slider_by_mouse_and_by_label(opened):
     assert "where it jumps from 1 to 0" in page.caption
 
 
-@pytest.mark.parametrize("figure", [show.margins, lambda: show.playground(steps=20)])
-def test_the_theme_of_the_page_is_followed(figure, opened):
-    html = figure().standalone_html()
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_theme_of_the_page_is_followed(name, opened):
+    html = FIGURES[name]().standalone_html()
     shown = {}
     for theme, inks in style.THEMES.items():
         page = opened(html, color_scheme=theme)
@@ -203,9 +204,9 @@ def rgb(color: str) -> str:
     return f"rgb({', '.join(str(int(color[i : i + 2], 16)) for i in (1, 3, 5))})"
 
 
-@pytest.mark.parametrize("figure", [show.margins, lambda: show.playground(steps=20, hyper=("beta", (0, 0.9)))])
-def test_a_narrow_page_does_not_scroll_sideways(figure, opened):
-    page = opened(figure().standalone_html(), viewport={"width": 420, "height": 800})
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_narrow_page_does_not_scroll_sideways(name, opened):
+    page = opened(FIGURES[name]().standalone_html(), viewport={"width": 420, "height": 800})
     page.settle()
     assert page.page.evaluate("document.scrollingElement.scrollWidth") <= 420
 

@@ -9,8 +9,7 @@ import pytest
 from coursekit import show
 from coursekit.show import style
 from coursekit.show.movable import base
-
-FIGURES = {"playground": lambda: show.playground(steps=5), "margins": show.margins}
+from tests.show.figures import FIGURES
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -28,7 +28,8 @@ function stroke(pen, points, line, { color = line.color, width = 2.4, casing = n
 
 const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
-function ticks({ low, high, log }, count) {
+function ticks({ low, high, log, ticks: wanted }, count) {
+  if (wanted) return wanted.filter((value) => value >= low && value <= high).map((value) => [value, number(value)]);
   if (log) {
     const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
     const every = Math.max(1, Math.ceil((last - first + 1) / count));
@@ -50,7 +51,8 @@ function inBox(width, height) {
   return { left: 62, right: width - 16, top: 10, bottom: height - 42 };
 }
 
-// Axes in `box`, for x and y of the form { low, high, label, log }; returns how values become pixels.
+// Axes in `box`, for x and y of the form { low, high, label, log, ticks }, where `ticks` are the values to mark when the
+// usual ones do not fit; returns how values become pixels.
 function axes(pen, box, x, y, inks, { grid = true } = {}) {
   const place = (axis, from, to) => {
     const squeeze = axis.log ? (v) => Math.log10(Math.max(v, 1e-300)) : (v) => v;
@@ -121,4 +123,47 @@ function star(pen, x, y, radius) {
     pen.lineTo(x + r * Math.sin((k * Math.PI) / 5), y - r * Math.cos((k * Math.PI) / 5));
   }
   pen.closePath();
+}
+
+// An arrow from one point to another, in pixels.
+function arrow(pen, [x0, y0], [x1, y1], color, casing) {
+  const length = Math.hypot(x1 - x0, y1 - y0);
+  if (length < 2) return;
+  const [dx, dy] = [(x1 - x0) / length, (y1 - y0) / length];
+  const head = Math.min(13, 0.6 * length);
+  const neck = [x1 - head * dx, y1 - head * dy];
+  const wing = (side) => [neck[0] - 0.5 * side * head * dy, neck[1] + 0.5 * side * head * dx];
+  const line = { color, dashes: [] };
+  stroke(pen, [[x0, y0], neck], line, { width: 3, casing });
+  pen.beginPath();
+  for (const point of [[x1, y1], wing(1), wing(-1)]) pen.lineTo(...point);
+  pen.closePath();
+  mark(pen, color, casing, 1.2);
+}
+
+// A small cross, to be told from a dot without its colour.
+function cross(pen, x, y, radius, color) {
+  pen.strokeStyle = color;
+  pen.lineWidth = 1.6;
+  pen.beginPath();
+  for (const [dx, dy] of [[1, 1], [1, -1]]) {
+    pen.moveTo(x - radius * dx, y - radius * dy);
+    pen.lineTo(x + radius * dx, y + radius * dy);
+  }
+  pen.stroke();
+}
+
+// What the marks mean, in a row above the box: `paint(x, y)` draws the mark beside each text.
+function key(pen, box, entries, inks) {
+  pen.save();
+  pen.font = "12px system-ui, sans-serif";
+  pen.textBaseline = "middle";
+  let x = box.left;
+  for (const [text, paint] of entries) {
+    paint(x + 8, box.top - 12);
+    pen.fillStyle = inks.ink;
+    pen.fillText(text, x + 20, box.top - 12);
+    x += pen.measureText(text).width + 36;
+  }
+  pen.restore();
 }
