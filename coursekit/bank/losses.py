@@ -8,13 +8,8 @@ import torch
 from torch import Tensor
 
 from coursekit.bank.quizzes.losses import QUIZZES
-from coursekit.bank.slips.cross_entropy import (
-    BINARY,
-    BINARY_CONVENTIONS,
-    CROSS_ENTROPY,
-    CROSS_ENTROPY_CONVENTIONS,
-    LOG_SOFTMAX,
-)
+from coursekit.bank.slips.binary_cross_entropy import BINARY, BINARY_CONVENTIONS
+from coursekit.bank.slips.cross_entropy import CROSS_ENTROPY, CROSS_ENTROPY_CONVENTIONS, LOG_SOFTMAX
 from coursekit.bank.slips.errors_and_margins import HINGE, HINGE_CONVENTIONS, MSE, MSE_CONVENTIONS
 from coursekit.exercise import Chapter, Exercise, Function
 from coursekit.probe.cases import Call
@@ -366,10 +361,7 @@ hinge_loss = Exercise(
     slips=HINGE,
     conventions=HINGE_CONVENTIONS,
     also_right=(_hinge_by_relu, _hinge_by_where),
-    refuse=frozenset(
-        {"margin_ranking_loss", "MarginRankingLoss", "hinge_embedding_loss", "HingeEmbeddingLoss"}
-        | {"multi_margin_loss", "MultiMarginLoss"}
-    ),
+    refuse=frozenset({"margin_ranking_loss", "MarginRankingLoss"} | {"multi_margin_loss", "MultiMarginLoss"}),
     use=(
         "# %% [markdown]\n**Your loss at work.** The tumours again, with -1 for malignant and +1 for benign. Watch how "
         "many examples still pull: past the margin the hinge has no gradient.",

@@ -119,6 +119,10 @@ MEANINGS = (
         "Tensors on the CPU and the GPU were put together. Make new ones like an argument: `zeros_like(x)`.",
     ),
     (
+        r"not implemented for '(Float|Double)'",
+        "torch has no such operation for floats. `^` is exclusive-or in Python; a power is `**`.",
+    ),
+    (
         "SystemExit",
         "The function ended Python itself (`exit`, `quit`). Use `return`.",
     ),

@@ -116,11 +116,22 @@ class Catalogue:
         usual = wanted is not None and wanted.shape == self._shape  # the table holds results of the answer's own size
         if not usual or not self._where.is_file():  # the table takes a second to make: the single ones come first
             yield from (s for at in places if (s := self.suspect(*at)))
+        if not usual and wanted is not None:
+            yield from self._of_size(wanted.shape)
         if usual and wanted is not None:
             kept, rows = self._table
             fits = kept[tables.near(rows, wanted)]
             places = sorted((tuple(int(i) for i in at if i >= 0) for at in fits), key=lambda at: (len(at), at))
             yield from (s for at in places if (s := self.suspect(*at)))
+
+    def _of_size(self, size: tuple[int, ...]) -> Iterator[Suspect]:
+        """Pairs with a mistake that gives results of this unusual size, as a forgotten mean does."""
+        for i in range(len(self._known)):
+            suspect = self.suspect(i)
+            found = tables.numbers(suspect.function, self._cases[0]) if suspect else None
+            if found is not None and found.shape == size:
+                others = (pair for pair in self.pairs if i in pair)
+                yield from (s for pair in others if (s := self.suspect(*pair)))
 
     def complete(self) -> int:
         """Make the tables of known and of machine-found mistakes where they are not kept yet; how many they hold."""

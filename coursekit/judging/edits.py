@@ -9,27 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from coursekit.judging.changes import method, of_call, of_constant, of_operation, of_result
+
 Path = tuple[tuple[str, int | None], ...]  # from the function's node to one node: fields and list positions
 
-OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
-    ast.Add: (ast.Sub,),
-    ast.Sub: (ast.Add,),
-    ast.Mult: (ast.Div,),
-    ast.Div: (ast.Mult,),
-    ast.Pow: (ast.Mult,),
-}
-SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
-TWINS = {
-    "mean": ("sum",),
-    "sum": ("mean",),
-    "amax": ("amin", "mean"),
-    "max": ("min",),
-    "maximum": ("minimum",),
-    "minimum": ("maximum",),
-    "log": ("exp",),
-    "exp": ("log",),
-    "log1p": ("log",),
-}
 # Numbers that learners write in place of a hyperparameter.
 FIXED = {
     "lr": (1e-3, 1e-2, 0.1, 1.0),
@@ -41,7 +24,6 @@ FIXED = {
     "p": (0.5,),
     "lam": (0.01,),
 }
-LEFT_OUT = {ast.Add: "term", ast.Sub: "term", ast.Mult: "factor", ast.Div: "division", ast.Pow: "power"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,15 +67,20 @@ class Sheet:
         ast.fix_missing_locations(tree)
 
     def _keep_old(self) -> int:
-        """After `m, v, t = state`: `old_m = m` and so on, for mistakes that use the value before an update."""
+        """After `m, v, t = state`: `old_m = m` and so on, for mistakes that use the value before an update.
+
+        Likewise `param`, and any other argument that gets a new value.
+        """
         body = self.tree.body
         first = body[0]
         names: list[str] = []
+        unpacked = False
         if isinstance(first, ast.Assign) and isinstance(first.value, ast.Name) and first.value.id == "state":
-            names = sorted(_targets(first))
-        names += [a.arg for a in self.tree.args.args if a.arg == "param"]
+            names, unpacked = sorted(_targets(first)), True
+        given = {n for statement in body for n in _targets(statement)} | {"param"}
+        names += [a.arg for a in self.tree.args.args if a.arg in given]
         kept = [ast.parse(f"old_{n} = {n}").body[0] for n in names]
-        at = 1 if names and names != ["param"] else 0
+        at = 1 if unpacked else 0
         body[at:at] = kept
         return at + len(kept)
 
@@ -143,7 +130,7 @@ class Sheet:
                 for words, new in self._changes(node, known):
                     yield Edit(words, self.line(i), ((path, new),))
                 if self._is_result(path):
-                    yield from (Edit(words, self.line(i), ((path, new),)) for words, new in _of_result(node))
+                    yield from (Edit(words, self.line(i), ((path, new),)) for words, new in of_result(node))
 
     def _is_result(self, path: Path) -> bool:
         """Whether the expression is all that a statement computes, or one part of a returned tuple."""
@@ -155,15 +142,23 @@ class Sheet:
 
     def _changes(self, node: ast.expr, known: set[str]) -> Iterator[tuple[str, ast.expr]]:
         if isinstance(node, ast.BinOp):
-            yield from _of_operation(node)
+            yield from of_operation(node)
+            yield from self._of_rest(node, known)
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             yield "the minus sign were left out", node.operand
         elif isinstance(node, ast.Constant):
-            yield from _of_constant(node)
+            yield from of_constant(node)
         elif isinstance(node, ast.Call):
-            yield from _of_call(node)
+            yield from of_call(node)
         elif isinstance(node, ast.Name) and node.id in known:
             yield from self._of_name(node, known)
+
+    def _of_rest(self, node: ast.BinOp, known: set[str]) -> Iterator[tuple[str, ast.expr]]:
+        """What stands in place of `1 - beta`: another number that is at hand."""
+        one = isinstance(node.left, ast.Constant) and node.left.value == 1
+        if one and isinstance(node.op, ast.Sub) and isinstance(node.right, ast.Name):
+            for other in sorted(known & self.scalars - {"t", "old_t"}):
+                yield f"`{other}` stood where `1 - {node.right.id}` belongs", ast.Name(other, ast.Load())
 
     def _of_name(self, node: ast.Name, known: set[str]) -> Iterator[tuple[str, ast.expr]]:
         scalar = node.id in self.scalars
@@ -175,9 +170,11 @@ class Sheet:
         if node.id == "t":
             for sign, words in ((ast.Add(), "one too many"), (ast.Sub(), "one too few")):
                 yield f"`t` were {words}", ast.BinOp(node, sign, ast.Constant(1))
-        if not scalar:
+        if node.id not in ("t", "old_t"):
             yield f"{_named(node.id)} were squared", ast.BinOp(node, ast.Pow(), ast.Constant(2))
-            yield f"the absolute value of {_named(node.id)} were taken", _method(node, "abs")
+        if not scalar:
+            yield f"only the sign of {_named(node.id)} were taken", method(node, "sign")
+            yield f"the absolute value of {_named(node.id)} were taken", method(node, "abs")
             for words, factor in self._factors(known):
                 yield f"{_named(node.id)} were multiplied by {words} as well", ast.BinOp(factor, ast.Mult(), node)
 
@@ -237,118 +234,8 @@ class Sheet:
                     yield Edit(f"{what} came {place} than it should", "", order=tuple(rest))
 
 
-def _of_result(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    if isinstance(node, ast.Name | ast.Tuple):
-        return  # a name has its own changes
-    yield "the square root were taken of all of it", ast.BinOp(node, ast.Pow(), ast.Constant(0.5))
-    yield "all of it were squared", ast.BinOp(node, ast.Pow(), ast.Constant(2))
-    yield "the absolute value were taken of all of it", _method(node, "abs")
-    yield "all of it had the other sign", ast.UnaryOp(ast.USub(), node)
-
-
-def _of_operation(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
-    kind = type(node.op)
-    for other in OPERATORS.get(kind, ()):
-        yield (
-            f"there were a `{SIGNS[other]}` where a `{SIGNS[kind]}` belongs",
-            ast.BinOp(node.left, other(), node.right),
-        )
-    if kind in (ast.Sub, ast.Div, ast.Pow):
-        yield f"the two sides of the `{SIGNS[kind]}` were exchanged", ast.BinOp(node.right, node.op, node.left)
-    yield from _of_parentheses(node)
-    out = LEFT_OUT.get(kind, "part")
-    yield f"the {out}{_with(node.right)} were left out", node.left
-    if kind is ast.Pow:
-        yield "the absolute value stood where the power belongs", _method(node.left, "abs")
-    if kind in (ast.Add, ast.Mult):
-        yield f"the {out}{_with(node.left)} were left out", node.right
-    if kind is ast.Sub:
-        yield f"only what is subtracted were used{_with(node.right)}", node.right
-    if kind is ast.Div:
-        yield (
-            "the root were taken of the denominator",
-            ast.BinOp(node.left, node.op, ast.BinOp(node.right, ast.Pow(), ast.Constant(0.5))),
-        )
-
-
-def _of_parentheses(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
-    """`a / (b + c)` read as `a / b + c`, and `(a + b) * c` as `a + b * c`."""
-    if not isinstance(node.op, ast.Mult | ast.Div):
-        return
-    sign, left, right = SIGNS[type(node.op)], node.left, node.right
-    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub):
-        inner = ast.BinOp(left, node.op, right.left)
-        yield f"the parentheses after the `{sign}` were missing", ast.BinOp(inner, right.op, right.right)
-    if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add | ast.Sub):
-        inner = ast.BinOp(left.right, node.op, right)
-        yield f"the parentheses before the `{sign}` were missing", ast.BinOp(left.left, left.op, inner)
-
-
-def _of_constant(node: ast.Constant) -> Iterator[tuple[str, ast.expr]]:
-    if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-        return
-    for value in (0, 1, 2, 3, 0.5, -1):
-        if value != node.value:
-            yield f"`{value}` stood where another number belongs", ast.Constant(value)
-
-
-def _of_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    library = (
-        isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "torch"
-    )
-    inner = (
-        node.args[0]
-        if (library or isinstance(node.func, ast.Name)) and node.args
-        else getattr(node.func, "value", None)
-    )
-    if (
-        name
-        and name[0].islower()
-        and isinstance(inner, ast.expr)
-        and not (isinstance(inner, ast.Name) and inner.id == "torch")
-    ):
-        yield f"`{name}` were left out", inner
-        yield f"`{name}` were applied to the absolute value", _put_inner(node, _method(inner, "abs"), library)
-    if isinstance(node.func, ast.Attribute):
-        for other in TWINS.get(name, ()):
-            twin = copy.deepcopy(node)
-            assert isinstance(twin.func, ast.Attribute)
-            twin.func.attr = other
-            yield f"`{other}` stood where `{name}` belongs", twin
-    for i, keyword in enumerate(node.keywords):
-        if keyword.arg == "dim":
-            for dim in (0, -1):
-                other_dim = copy.deepcopy(node)
-                other_dim.keywords[i].value = ast.Constant(dim)
-                yield f"`{name}` went along dimension {dim}", other_dim
-            bare = copy.deepcopy(node)
-            bare.keywords = [k for k in bare.keywords if k.arg not in ("dim", "keepdim")]
-            yield f"`{name}` went over all dimensions", bare
-
-
-def _put_inner(node: ast.Call, inner: ast.expr, library: bool) -> ast.expr:
-    new = copy.deepcopy(node)
-    if library or isinstance(new.func, ast.Name):
-        new.args[0] = inner
-    else:
-        assert isinstance(new.func, ast.Attribute)
-        new.func.value = inner
-    return new
-
-
-def _method(node: ast.expr, name: str) -> ast.expr:
-    return ast.Call(ast.Attribute(node, name, ast.Load()), [], [])
-
-
 def _named(name: str) -> str:
     return f"the old `{name[4:]}`" if name.startswith("old_") else f"`{name}`"
-
-
-def _with(node: ast.expr) -> str:
-    """' with `beta1` and `t`': the names in a part, so that the part is known without being shown."""
-    names = sorted({n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id != "torch"})
-    return f" with {' and '.join(f'`{n}`' for n in names)}" if names else ""
 
 
 def _targets(statement: ast.stmt) -> set[str]:

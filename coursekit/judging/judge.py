@@ -11,7 +11,7 @@ import torch
 
 from coursekit.bank import index
 from coursekit.exercise import Convention, Exercise, Law, Stochastic, Structure, identifier
-from coursekit.judging import crashes, evidence, relations
+from coursekit.judging import crashes, evidence, ranges, relations
 from coursekit.judging.compare import Difference, differences, in_place
 from coursekit.judging.diagnosis import Catalogue, Named, diagnosis_case, varied
 from coursekit.judging.source import signature
@@ -80,7 +80,8 @@ def judge(prepared: Prepared, outcomes: list[Outcome], used: frozenset[str] | se
     exercise = prepared.exercise
     blank = Verdict(exercise.name, "passed", exercise.points, exercise.points, hints=exercise.hints)
     fault = outcomes[0].fault
-    if not (fault and fault.check == "attempted") and (called := _refused(exercise, set(used), outcomes)):
+    stopped = fault is not None and (fault.check == "attempted" or "NameError" in fault.message)  # nothing was called
+    if not stopped and (called := _refused(exercise, set(used), outcomes)):
         words = f"{exercise.name} is to be written by hand here, and yours calls {called}."
         return replace(blank, status="refused", points=0, message=words, diagnosis="delegated", title="delegated")
     found = _differences(prepared, outcomes)
@@ -126,7 +127,8 @@ def _failed(prepared: Prepared, outcomes: list[Outcome], verdict: Verdict, found
     status = FAULTS.get(first.check, "wrong")
     verdict = replace(verdict, status=status, line=first.line, text=first.text)
     if status != "wrong":
-        return replace(verdict, message=_fault_words(exercise, first))
+        where = ranges.where_it_runs(prepared, outcomes) if status == "error" else ""
+        return replace(verdict, message=_fault_words(exercise, first) + where)
     verdict = replace(
         verdict,
         call=evidence.call(prepared, first),

@@ -105,6 +105,16 @@ def _size(factors: list[tuple[Case, float]]) -> Said:
         if all(n and abs(c * n - 1) <= 1e-8 for c, n in found):
             words = f"Yours is too small by {name} in every case: a mean where a sum belongs, or divided twice."
             return "mean for sum", words
+        fixed = [
+            c / n if n else 0.0 for c, n in found
+        ]  # a mean divides by n; this divides by one number, whatever n is
+        if (
+            len(found) > 1
+            and len({n for _, n in found}) > 1
+            and all(abs(f - fixed[0]) <= 1e-8 * fixed[0] for f in fixed)
+        ):
+            words = f"Yours divides by {1 / fixed[0]:.6g} in every case, where {name} belongs: is a number written in?"
+            return "divided by a fixed number", words
     return None
 
 
@@ -154,8 +164,8 @@ def shape_of(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     matrices = all(y.dim() == r.dim() == 2 and y.shape == r.T.shape for y, r in found)
     if matrices and all(close(y, r.T) for y, r in found):
         return "transposed", "The numbers are right, and rows and columns are exchanged: transpose the result."
-    if all(y.numel() > 1 and r.dim() == 0 for y, r in found):
+    if any(y.numel() > 1 for y, _ in found) and all(r.dim() == 0 for _, r in found):
         for name, reduced in (("mean", Tensor.mean), ("sum", Tensor.sum)):
             if all(close(reduced(y), r) for y, r in found):
-                return f"{name} missing", f"One number per element came back; their {name} is the right result."
+                return f"{name} missing", f"Several numbers came back; their {name} is the right result."
     return None

@@ -10,21 +10,20 @@ from torch import Tensor
 
 from coursekit.exercise import Slip
 from coursekit.judging.compare import compare
-from coursekit.judging.ratios import close, factor, numbers, offset, shape_of
+from coursekit.judging.ranges import always_same, coarse, some_inputs
+from coursekit.judging.ratios import Said, close, factor, numbers, offset, shape_of
 from coursekit.probe.cases import Outcome, Steps
 from coursekit.probe.running import run_case, state_names
 
 if TYPE_CHECKING:
     from coursekit.judging.judge import Prepared
 
-Said = tuple[str, str] | None  # a name and a message
-
 
 def find(prepared: Prepared, outcomes: list[Outcome]) -> Slip | None:
     """The first relation that holds, as a slip with its words; None when there is none."""
     if not prepared.by_value:
         return None
-    for relation in (_not_repeatable, _state_lost, _ignored, _only_some, factor, offset, shape_of, _first_step):
+    for relation in RELATIONS:
         if found := relation(prepared, outcomes):
             return Slip(found[0], [], found[1].replace("{", "{{").replace("}", "}}"))
     return None
@@ -139,3 +138,18 @@ def _first_step(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     words = "The first step from a fresh start is right in every case, and the second is not: look at what is kept in "
     words += "the state, and at what depends on `t`." if "t" in prepared.exercise.answer.State._fields else "the state."
     return "wrong from the second step", words
+
+
+RELATIONS = (
+    _not_repeatable,
+    always_same,
+    coarse,
+    _state_lost,
+    _ignored,
+    _only_some,
+    factor,
+    offset,
+    shape_of,
+    some_inputs,
+    _first_step,
+)

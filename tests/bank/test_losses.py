@@ -44,7 +44,7 @@ def test_the_chapter_asks_what_it_should():
 @pytest.mark.parametrize(
     "name, first, second",
     [
-        ("mse_loss", "sum_for_mean", "errors_not_squared"),
+        ("mse_loss", "divided_by_the_rows_only", "errors_not_squared"),
         ("mse_loss", "sign_turned", "half_the_mean"),
         ("cross_entropy_loss", "sign_forgotten", "mean_over_rows_and_classes"),
         ("cross_entropy_loss", "no_max_subtracted", "sign_forgotten"),
@@ -57,7 +57,7 @@ def test_two_mistakes_at_once_are_both_named(name, first, second):
 
 
 def test_the_numbers_in_the_words():
-    assert "5 times the mean" in verdict_on_parts("mse_loss", "sum_for_mean").message
+    assert "the sum of the squared" in verdict_on_parts("mse_loss", "summed_over_the_elements").message
     assert "0.333 of the right number" in verdict_on_parts("cross_entropy_loss", "mean_over_rows_and_classes").message
     assert "7 here" in verdict_on_parts("hinge_loss", "summed_over_the_examples").message
 

@@ -41,13 +41,6 @@ NO_GRADIENT = (
 MSE = (
     MEAN_FORGOTTEN,
     Slip(
-        "sum for mean",
-        (".mean()", ".sum()"),
-        "You sum the squared errors: {ratio:.3g} times the mean, which is their number. The sum grows with the batch, "
-        "and so does its gradient: with twice the rows the same learning rate takes steps twice as long.",
-        hint=FORM,
-    ),
-    Slip(
         "errors not squared",
         (" ** 2", ""),
         "The errors are not squared, so those above and those below cancel: {yours:.3g} for {expected:.3g}. A loss of "
@@ -127,6 +120,20 @@ MSE = (
         hint=FORM,
     ),
     Slip(
+        "relative errors",
+        ("(prediction - target)", "((prediction - target) / target)"),
+        "Each error is divided by its target before it is squared: {yours:.3g} for {expected:.3g}. That is a relative "
+        "error; it has no value where the target is 0.",
+        hint=FORM,
+    ),
+    Slip(
+        "median for mean",
+        (".mean()", ".median()"),
+        "You take the median of the squares, {yours:.3g}, not their mean, {expected:.3g}. The median does not see how "
+        "far off the far half is, and its gradient reaches one element alone.",
+        hint=FORM,
+    ),
+    Slip(
         "each with every other",
         ("prediction - target", "prediction.reshape(-1, 1) - target.reshape(-1)"),
         "Each prediction is compared with every target, not with its own: a column, (n, 1), against a row, (n,), "
@@ -144,6 +151,13 @@ MSE_CONVENTIONS = (
         "This is half the mean squared error; some books write the 1/2 so that it cancels the 2 of the derivative. The "
         "minimum is in the same place. Yours times 2 is this course's and torch's; your gradient is half of theirs, "
         "so the learning rate that fits yours is twice that for theirs.",
+    ),
+    Convention(
+        "summed over the elements",
+        (".mean()", ".sum()"),
+        "This is the sum of the squared errors, torch's `reduction='sum'`. Yours divided by the number of elements is "
+        "the mean of this course: here {expected:.3g} for your {yours:.3g}. A learning rate that fits the mean is too "
+        "large for the sum, by that number.",
     ),
     Convention(
         "half the sum",

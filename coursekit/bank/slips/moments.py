@@ -92,6 +92,20 @@ UPDATE_MOMENTS = (
         hint=FORM,
     ),
     Slip(
+        "old means returned",
+        [("m = beta1", "new_m = beta1"), ("v = beta2", "new_v = beta2")],
+        "What comes back are the means that came in: the new ones are computed and dropped. Return the new `m` and "
+        "`v`.",
+        hint=LINE,
+    ),
+    Slip(
+        "one sum of squares for all elements",
+        ("grad**2", "(grad**2).sum()"),
+        "`v` takes one number for all elements, the sum of the squares: {yours:.3g} for {expected:.3g}. Each element "
+        "keeps its own; that is what gives each its own step length.",
+        hint=FORM,
+    ),
+    Slip(
         "v from m",
         ("grad**2", "m**2"),
         "`v` takes the square of the new `m`, not of the gradient: {yours:.3g} for {expected:.3g}. Noise cancels in "

@@ -72,7 +72,7 @@ def _of_both(not_added_up, mean_over_all) -> tuple[Slip, ...]:
         ),
         Slip(
             "vectors left out",
-            ("for w in params", "for w in params if w.dim() > 1"),
+            ("in params)", "in params if w.dim() > 1)"),
             "Tensors with fewer than two dimensions are left out. It is good practice not to punish biases, but then "
             "they are not put into the list: this function counts all that it is given.",
         ),
@@ -190,6 +190,20 @@ L1 = (
         hint=FORM,
     ),
     Slip(
+        "absolute value of the whole sum",
+        [("w.abs()", "w"), ("in params)", "in params).abs()")],
+        "The absolute value is taken of the whole sum, when positive and negative weights have cancelled: {yours:.3g} "
+        "for {expected:.3g}. First the size of each weight, then the sum.",
+        hint=FORM,
+    ),
+    Slip(
+        "smoothed",
+        ("w.abs()", "(w**2 + 1e-8).sqrt()"),
+        "Your root of w^2 + 1e-8 is |w| without its kink: a little too large everywhere, and 1e-4 at a weight of 0. "
+        "The penalty is |w| itself; `abs()` has a slope at 0 too, torch takes 0 there.",
+        hint=LINE,
+    ),
+    Slip(
         "squares for absolute values",
         ("w.abs()", "(w**2)"),
         "This is the L2 penalty, the sum of the squares: {yours:.3g} for {expected:.3g}. The difference is near 0: "
@@ -239,6 +253,12 @@ GRADIENT = (
         ("2 * lam * w", "lam * w / 2"),
         "You divide by 2 where the derivative multiplies by it: yours is {ratio:.3g} of the gradient. Each w^2 gives "
         "2 w.",
+        hint=FORM,
+    ),
+    Slip(
+        "the 2 twice",
+        ("2 * lam", "4 * lam"),
+        "Yours is {ratio:.3g} times the gradient: the 2 of the derivative stands twice.",
         hint=FORM,
     ),
     Slip(

@@ -55,6 +55,13 @@ SOFT = (
         "{expected:.3g}. Each number comes closer to 0, and stops there.",
     ),
     Slip(
+        "threshold subtracted on both sides",
+        (SHRUNK, "(x - threshold) * (x.abs() > threshold)"),
+        "Below, the threshold must be added: yours takes it off there too, which moves large negative numbers away "
+        "from 0, {yours:.3g} for {expected:.3g}. Both sides come closer to 0.",
+        hint=FORM,
+    ),
+    Slip(
         "clipped",
         (SHRUNK, "x.clamp(-threshold, threshold)"),
         "This clips: large numbers become the threshold and small ones stay, {yours:.3g} for {expected:.3g}. It is the "
@@ -126,6 +133,10 @@ SOFT = (
 
 def _shrunk_before(w, grad, *, lr, lam):
     return w.sign() * (w.abs() - lr * lam).clamp(min=0) - lr * grad
+
+
+def _gradient_shrunk(w, grad, *, lr, lam):
+    return w - lr * grad.sign() * (grad.abs() - lam).clamp(min=0)
 
 
 def _ridge(w, grad, *, lr, lam):
@@ -209,6 +220,18 @@ ISTA = (
         "gradient descent on |w|, which steps over 0 to and fro. The soft threshold stops there.",
     ),
     Slip(
+        "slope of the squared penalty",
+        [("lr * grad", "lr * (grad + 2 * lam * w)"), (RETURNED, "z")],
+        "You add 2 lam w to the gradient, the slope of the L2 penalty: {yours:.3g} for {expected:.3g}. It fades as a "
+        "weight gets small and makes none 0. The penalty here is lam |w|.",
+    ),
+    Slip(
+        "gradient shrunk",
+        _gradient_shrunk,
+        "The soft threshold is put on the gradient, before the step: {yours:.3g} for {expected:.3g}. It belongs on the "
+        "weights, after it: they are what the penalty pulls to 0.",
+    ),
+    Slip(
         "slope and threshold",
         ("lr * grad", "lr * (grad + lam * w.sign())"),
         "The penalty comes in twice: its slope is added to the gradient, and the result is shrunk as well: "
@@ -254,6 +277,12 @@ ISTA = (
         (RETURNED, "z * (z.abs() > lr * lam)"),
         "This is the hard threshold: what is beyond it stays as it is, {yours:.3g} for {expected:.3g}. The soft one "
         "takes the threshold off there too: that is how the penalty shrinks large weights.",
+    ),
+    Slip(
+        "share in place of the threshold",
+        (RETURNED, "z * (1 - lr * lam)"),
+        "A share of each weight is taken off, lr lam times its size: {yours:.3g} for {expected:.3g}. A factor makes no "
+        "weight 0. Take off the fixed amount lr lam, whatever the size.",
     ),
     Slip(
         "decay in place of the threshold",

@@ -44,6 +44,13 @@ TO_TORCH = (
         hint=FACTOR,
     ),
     Slip(
+        "factor on the momentum",
+        ("lr * (1 - beta), beta", "lr, beta * (1 - beta)"),
+        "The factor `1 - beta` went to the momentum, not to the rate: {yours:.4g} for {expected:.4g}. What is kept of "
+        "the old `v` is beta in both forms; the rate makes up for the longer sum.",
+        hint=FACTOR,
+    ),
+    Slip(
         "returned in the other order",
         ("lr * (1 - beta), beta", "beta, lr * (1 - beta)"),
         "They come back as (momentum, lr); (lr, momentum) was wanted. Passed on as they stand, a rate of beta would "
