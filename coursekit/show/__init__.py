@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from coursekit.show.movable.gradient_cloud import gradient_cloud
     from coursekit.show.movable.margins import margins
     from coursekit.show.movable.playground import playground
+    from coursekit.show.movable.saddle_escape import saddle_escape
     from coursekit.show.plots import digits_grid, heatmap, lines, loss_curves, trajectories
 
 __all__ = [
@@ -21,13 +22,14 @@ __all__ = [
     "loss_curves",
     "margins",
     "playground",
+    "saddle_escape",
     "trajectories",
 ]
 
 # no module may have the name of what it offers: importing it would put the module in its place
 _MODULE = dict.fromkeys(("digits_grid", "heatmap", "lines", "loss_curves", "trajectories"), "plots")
 _MODULE["formula"] = "formulas"
-_MODULE |= {name: f"movable.{name}" for name in ("gradient_cloud", "margins", "playground")}
+_MODULE |= {name: f"movable.{name}" for name in ("gradient_cloud", "margins", "playground", "saddle_escape")}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,4 +11,5 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "playground": lambda: show.playground(steps=20, hyper=("beta", (0, 0.9))),
     "margins": show.margins,
     "gradient_cloud": show.gradient_cloud,
+    "saddle_escape": lambda: show.saddle_escape(steps=20),
 }
