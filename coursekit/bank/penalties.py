@@ -29,17 +29,17 @@ def _numbers(generator: torch.Generator, *shape: int) -> Tensor:
 
 def _penalty_cases(name: str):
     def make(generator: torch.Generator) -> list[Call]:
-        def case(lam: float, *shapes: tuple[int, ...], dtype=DOUBLE, gradient: bool = True) -> Call:
-            params = [_numbers(generator, *shape).to(dtype) for shape in shapes]
+        def case(lam: float, *shapes: tuple[int, ...], dtype=DOUBLE, sign: int = 1) -> Call:
+            params = [sign * _numbers(generator, *shape).to(dtype) for shape in shapes]
             single = "float32, " if dtype is torch.float32 else ""
             label = f"{name}, {single}shapes {' and '.join(map(str, shapes))}, lam={lam:g}"
-            return Call((params,), {"lam": lam}, gradient_of=(0,) if gradient else (), label=label)
+            return Call((params,), {"lam": lam}, gradient_of=(0,), label=label)
 
         zeros = [torch.zeros(2, dtype=DOUBLE), _numbers(generator, 3)]
         return [
             case(0.3, (3,), (2, 2)),
             case(0.07, (3, 2), (3,), (2, 3), (2,)),
-            case(2.5, (5,)),
+            case(2.5, (5,), sign=-1),
             case(1.7, (2, 2, 3), ()),
             case(0.3, (3,), (2, 2), dtype=torch.float32),
             Call((zeros,), {"lam": 0.4}, label=f"{name}, some weights are 0, lam=0.4"),
