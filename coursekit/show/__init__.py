@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coursekit.show.formulas import formula
+    from coursekit.show.movable.dropout_statistics import dropout_statistics
     from coursekit.show.movable.gradient_cloud import gradient_cloud
     from coursekit.show.movable.margins import margins
     from coursekit.show.movable.playground import playground
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "digits_grid",
+    "dropout_statistics",
     "formula",
     "gradient_cloud",
     "heatmap",
@@ -29,7 +31,8 @@ __all__ = [
 # no module may have the name of what it offers: importing it would put the module in its place
 _MODULE = dict.fromkeys(("digits_grid", "heatmap", "lines", "loss_curves", "trajectories"), "plots")
 _MODULE["formula"] = "formulas"
-_MODULE |= {name: f"movable.{name}" for name in ("gradient_cloud", "margins", "playground", "saddle_escape")}
+_MOVABLE = ("dropout_statistics", "gradient_cloud", "margins", "playground", "saddle_escape")
+_MODULE |= {name: f"movable.{name}" for name in _MOVABLE}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,5 +11,6 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "playground": lambda: show.playground(steps=20, hyper=("beta", (0, 0.9))),
     "margins": show.margins,
     "gradient_cloud": show.gradient_cloud,
+    "dropout_statistics": show.dropout_statistics,
     "saddle_escape": lambda: show.saddle_escape(steps=20),
 }

@@ -87,6 +87,7 @@ def _data(X: Tensor, y: Tensor, features: tuple[str, ...], seed: int) -> dict[st
         "sizes": SIZES,
         "way": WAY,
         "places": places,
+        "captions": [[_said(place, way, size) for size in SIZES] for place, way in zip(places, WAY, strict=True)],
         "cloud": ((clouds + span) / (2 * span) * TOP).round().astype("<u2").tobytes(),
         "span": span,
         "top": TOP,
@@ -116,27 +117,29 @@ def _place(cloud: Tensor, full: Tensor, rows: Tensor) -> dict[str, Any]:
     }
 
 
-def words(data: dict[str, Any]) -> str:
-    """The caption that the figure opens with; static/gradient_cloud.js says the same."""
-    way, size = data["at"]
-    place = data["places"][way]
-    share = round(100 * data["way"][way])
-    head = f"Batches of {data['sizes'][size]} of {data['rows']} rows, {share} % of the way to the minimum"
-    spread, predicted = (style.number(round(place[key][size], 6)) for key in ("spread", "predicted"))
+def _said(place: dict[str, Any], way: float, size: int) -> str:
+    k = SIZES.index(size)
+    spread, predicted = (style.number(round(place[key][k], 6)) for key in ("spread", "predicted"))
     return (
-        f"{head}: {data['batches']} gradients have a spread of {spread}, predicted {predicted}; "
-        f"the gradient of all rows has a length of {style.number(place['length'])}. {_uphill(data, place, size)}"
+        f"Batches of {size} of {ROWS} rows, {round(100 * way)} % of the way to the minimum: {BATCHES} gradients have a "
+        f"spread of {spread}, predicted {predicted}; the gradient of all rows has a length of "
+        f"{style.number(place['length'])}. {_uphill(place, k)}"
     )
 
 
-def _uphill(data: dict[str, Any], place: dict[str, Any], size: int) -> str:
+def _uphill(place: dict[str, Any], size: int) -> str:
     if not place["length"]:
-        if data["sizes"][size] == data["rows"]:
+        if SIZES[size] == ROWS:
             return "This is the minimum, and a batch of all rows knows it."
         return "This is the minimum, but no batch knows it: a step of any of them raises the loss."
     count = place["uphill"][size]
-    share = style.fixed(100 * count / data["batches"], 0)
-    return f"For {count} of {data['batches']} batches ({share} %) a small step raises the loss."
+    return f"For {count} of {BATCHES} batches ({style.fixed(100 * count / BATCHES, 0)} %) a small step raises the loss."
+
+
+def words(data: dict[str, Any]) -> str:
+    """The caption that the figure opens with."""
+    way, size = data["at"]
+    return data["captions"][way][size]
 
 
 def _still(data: dict[str, Any]) -> Picture:

@@ -137,27 +137,8 @@ class GradientCloud {
   }
 
   words() {
-    const { data } = this.ui;
-    const { place } = this;
-    const i = this.size.index;
-    const said = (value) => number(Number(value.toFixed(6)));
-    const way = `${Math.round(100 * this.way.value)} % of the way to the minimum`;
-    const head = `Batches of ${this.size.value} of ${data.rows} rows, ${way}`;
-    const [measured, predicted] = [said(place.spread[i]), said(place.predicted[i])];
-    const spread = `${data.batches} gradients have a spread of ${measured}, predicted ${predicted}`;
-    const length = `the gradient of all rows has a length of ${number(place.length)}`;
     const outside = this.outside ? ` ${this.outside} of the points lie outside the picture.` : "";
-    return `${head}: ${spread}; ${length}. ${this.uphill()}${outside}`;
-  }
-
-  uphill() {
-    const { rows, batches } = this.ui.data;
-    if (!this.place.length) {
-      if (this.size.value === rows) return "This is the minimum, and a batch of all rows knows it.";
-      return "This is the minimum, but no batch knows it: a step of any of them raises the loss.";
-    }
-    const count = this.place.uphill[this.size.index];
-    return `For ${count} of ${batches} batches (${fixed((100 * count) / batches, 0)} %) a small step raises the loss.`;
+    return this.ui.data.captions[this.way.index][this.size.index] + outside;
   }
 }
 
