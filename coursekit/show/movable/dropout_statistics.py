@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coursekit.show.picture import Picture
 
 RATES = [k / 20 for k in range(19)]  # 0 to 0.9
-MASKS = 200  # of each picture
+MASKS = 100  # of each picture
 BINS = 48
 # where the activations are scaled: (in training, at test)
 WAYS = {
@@ -35,7 +35,7 @@ WAYS = {
 def dropout_statistics(digit: int = 3, seed: int = 0) -> Movable | Picture:
     r"""Show the input of a unit under dropout, in training and at test, with a slider for p and a choice of scaling.
 
-    A small network learns the digits. Then its 32 hidden activations h are dropped with probability p, 200 times
+    A small network learns the digits. Then its 32 hidden activations h are dropped with probability p, 100 times
     for each training picture of one digit, and the input $\sum_j w_j h_j$ of that digit's output unit is taken, without
     its bias. Kept activations are scaled by 1/(1 - p) in training (inverted dropout), or all activations by 1 - p at
     test; to do both, or neither, are the two mistakes. Without anywidget the means are drawn against p.
