@@ -34,6 +34,12 @@ ORDER = (
 # rtol: share of the expected number; atol: share of the largest number in the same tensor.
 TOLERANCE = {torch.float64: (1e-9, 1e-13), torch.float32: (1e-4, 1e-6), torch.float16: (1e-2, 1e-3)}
 
+NO_GRADIENT = (
+    "no gradient flows back through the result: is it cut off on the way, by `.item()`, `float()`, `.detach()`, NumPy "
+    "or a new `torch.tensor(...)`?"
+)
+NOISE = 1e-14  # where two wrong results are compared: what is 0 on paper is anything of this size
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -70,6 +76,8 @@ def compare(case: Case, expected: Outcome, got: Outcome, index: int = 0, *, nan:
     if isinstance(case, Steps):
         return _paths(expected.value, got.value, index, nan)
     want, have = expected.value, got.value
+    if want.get("gradient") is not None and have.get("gradient", 0) is None:
+        return Difference("type", NO_GRADIENT, index)
     if nan and want.get("gradient") and have.get("gradient"):
         want, have = _without_unreal(want, have)
     return values(want, have, "", index, nan)
@@ -118,12 +126,23 @@ def _paths(expected: Any, got: Any, index: int, nan: bool) -> Difference | None:
         yours, wanted = have[place].item(), want[place].item()
         moved = [(x[place] - x[(step - 1, *element)]).item() for x in (have, want)]
         check = "value" if _isfinite(have[place]) or nan else "finite"
-        words = f"at step {step}, element {list(element)}: param moved by {yours:.6g}, expected {wanted:.6g}"
+        moves = f"param moved by {apart(yours, wanted)}, expected {apart(wanted, yours)}"
+        words = f"at step {step}, element {list(element)}: {moves}"
         return Difference(check, words, index, step, element, yours, wanted, _ratio(*moved))
     for name, wanted in expected["state"].items():
         if difference := values(wanted, got["state"][name], f"state.{name}", index, nan):
             return difference
     return None
+
+
+def apart(x: float, other: float) -> str:
+    """A number with 6 digits, or with as many as it takes to tell it from another.
+
+    >>> apart(2.5, 1.0), apart(2.3455001, 2.3455)
+    ('2.5', '2.3455001')
+    """
+    digits = next((n for n in range(6, 17) if f"{x:.{n}g}" != f"{other:.{n}g}"), 6)
+    return f"{x + 0.0:.{digits}g}"  # + 0.0: no minus zero
 
 
 def values(expected: Any, got: Any, where: str, index: int, nan: bool) -> Difference | None:
@@ -175,18 +194,18 @@ def _tensors(expected: Tensor, got: Tensor, differs: Any, nan: bool) -> Differen
         return differs("dtype", f"it has dtype {got.dtype}, wanted {expected.dtype}")
     if got.device != expected.device:
         return differs("dtype", f"it is on {got.device}, wanted {expected.device}")
-    place = _first(expected, got, expected, nan)
+    place = _first(expected, got, expected, nan, NOISE if nan else 0.0)
     if place is None:
         return None
     yours, wanted = got[place].item(), expected[place].item()
     check = "value" if nan or _isfinite(got[place]) else "finite"
     element = f"element {list(place)}: " if place else ""
-    words = f"{element}yours {yours:.6g}, expected {wanted:.6g}"
+    words = f"{element}yours {apart(yours, wanted)}, expected {apart(wanted, yours)}"
     return differs(check, words, element=place, yours=yours, expected=wanted, ratio=_ratio(yours, wanted))
 
 
-def _first(expected: Tensor, got: Tensor, scale: Tensor, nan: bool) -> tuple[int, ...] | None:
-    """The index of the first number that differs by more than the tolerance of its dtype."""
+def _first(expected: Tensor, got: Tensor, scale: Tensor, nan: bool, noise: float = 0.0) -> tuple[int, ...] | None:
+    """The index of the first number that differs by more than the tolerance of its dtype, and by more than noise."""
     if not expected.numel():
         return None
     rtol, atol = TOLERANCE.get(expected.dtype, (0.0, 0.0))
@@ -196,6 +215,7 @@ def _first(expected: Tensor, got: Tensor, scale: Tensor, nan: bool) -> tuple[int
     largest = _maximum(sizes).item() if sizes.numel() else 0.0
     near = _abs(_subtract(want, have)) <= rtol * _abs(want) + atol * largest
     near = near & _isfinite(want) | (want == have)  # rtol * inf is inf: only itself is near an infinity
+    near |= _abs(_subtract(want, have)) <= noise
     if nan:
         near |= want.isnan() & have.isnan()
     if near.all():

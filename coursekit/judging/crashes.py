@@ -47,8 +47,12 @@ MEANINGS = (
         "Something is None: a function without `return`, or a name that was never given a value.",
     ),
     (
+        r"'(int|float)' object has no attribute '(\w+)'",
+        r"A plain number (\1) is no tensor and has no `.\2`: `x ** 0.5` works for both.",
+    ),
+    (
         r"'(\w+)' object has no attribute '(\w+)'",
-        r"A value of type \1 has no `.\2`. A plain number is no tensor: `x ** 0.5` works for both.",
+        r"A value of type \1 has no `.\2`.",
     ),
     (
         r"unsupported operand type\(s\) for (.+): '(\w+)' and '(\w+)'",
@@ -92,7 +96,7 @@ MEANINGS = (
     ),
     (
         "ZeroDivisionError",
-        "A plain number was divided by 0. Is the step count 0 where it should be 1?",
+        "A plain number was divided by 0. Which number below the line can be 0 here: a count of steps, a probability?",
     ),
     (
         "maximum recursion depth",

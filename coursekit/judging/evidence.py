@@ -161,7 +161,9 @@ def _literal(x: Any) -> str:
     if isinstance(x, Tensor):
         numbers = torch.round(x.double(), decimals=4).tolist() if x.is_floating_point() else x.tolist()
         return f"tensor({numbers})" if x.numel() <= 12 else f"<tensor of shape {tuple(x.shape)}>"
-    if isinstance(x, tuple | list):
+    if isinstance(x, tuple):
+        return f"({', '.join(map(_literal, x))}{',' * (len(x) == 1)})"
+    if isinstance(x, list):
         return f"[{', '.join(map(_literal, x))}]"
     return repr(x)
 

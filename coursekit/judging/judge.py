@@ -80,8 +80,12 @@ def judge(prepared: Prepared, outcomes: list[Outcome], used: frozenset[str] | se
     exercise = prepared.exercise
     blank = Verdict(exercise.name, "passed", exercise.points, exercise.points, hints=exercise.hints)
     fault = outcomes[0].fault
-    stopped = fault is not None and (fault.check == "attempted" or "NameError" in fault.message)  # nothing was called
-    if not stopped and (called := _refused(exercise, set(used), outcomes)):
+    unknown = fault is not None and "NameError" in fault.message and LOCKED not in fault.message
+    if (
+        not unknown
+        and not (fault and fault.check == "attempted")
+        and (called := _refused(exercise, set(used), outcomes))
+    ):
         words = f"{exercise.name} is to be written by hand here, and yours calls {called}."
         return replace(blank, status="refused", points=0, message=words, diagnosis="delegated", title="delegated")
     found = _differences(prepared, outcomes)
@@ -135,7 +139,8 @@ def _failed(prepared: Prepared, outcomes: list[Outcome], verdict: Verdict, found
         picture=evidence.picture(prepared, outcomes, first),
     )
     facts = evidence.facts(prepared, found)
-    named = prepared.catalogue.find(outcomes)
+    nothing = relations.nothing_done(prepared, outcomes)
+    named = Named((nothing,)) if nothing else prepared.catalogue.find(outcomes)
     if (named is None or named.weak) and first.check not in CARELESS:
         relation = relations.find(prepared, outcomes)
         named = Named((relation,)) if relation else named

@@ -21,6 +21,7 @@ CUT = (
     "The numbers agree with the right ones to {digits} digits or so, and every one is a {name} number: on the way "
     "there digits are cut. Keep the dtype of what comes in."
 )
+OVERFLOWING = 15.0  # from here on an exponential beside 1 is lost in float32
 SHAPES = ("0-d tensors", "vectors", "matrices")
 
 
@@ -28,7 +29,7 @@ def always_same(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     """One and the same result in every case, where different ones are right."""
     results = [o.value["result"] for c, o in _judged(prepared, outcomes) if isinstance(c, Call) and not o.fault]
     right = [o.value["result"] for c, o in _judged(prepared, prepared.expected) if isinstance(c, Call)]
-    if not all(isinstance(x, Tensor | int | float) for x in results):
+    if not all(isinstance(x, Tensor | int | float | tuple) for x in results):
         return None
     if len(results) < 2 or len({repr(x) for x in results}) > 1 or len({repr(x) for x in right}) < 2:
         return None
@@ -45,8 +46,11 @@ def coarse(prepared: Prepared, outcomes: list[Outcome]) -> Said:
         pairs = [(pick(o), pick(e)) for (_, o), (_, e) in zip(judged, expected, strict=True)]
         pairs = [(have, want) for have, want in pairs if _double(have, want)]
         for dtype, digits in ((torch.float32, 5), (torch.float16, 2), (torch.bfloat16, 1)):
-            rounded = [_rounded(have, dtype) and _near(have, want, digits) for have, want in pairs]
-            if pairs and all(rounded) and not all(_rounded(want, dtype) for _, want in pairs):
+            near = [_near(have, want, digits) for have, want in pairs]  # where much cancels it need not be
+            rounded = all(_rounded(have, dtype) for have, _ in pairs) and not all(
+                _rounded(want, dtype) for _, want in pairs
+            )
+            if pairs and rounded and 2 * sum(near) > len(near):
                 name = str(dtype).removeprefix("torch.")
                 return f"computed in {name}", CUT.format(digits=digits, name=name)
     return None
@@ -65,11 +69,12 @@ def _field(name: str, outcome: Outcome) -> Any:
 
 
 def _double(have: Any, want: Any) -> bool:
-    return isinstance(have, Tensor) and isinstance(want, Tensor) and have.dtype is want.dtype is torch.float64
+    """Whether it is about float64 numbers, whatever the learner has made of them."""
+    return isinstance(have, Tensor) and isinstance(want, Tensor) and want.dtype is torch.float64
 
 
 def _rounded(x: Tensor, dtype: torch.dtype) -> bool:
-    return torch.equal(x, x.to(dtype).double())
+    return torch.equal(x.double(), x.to(dtype).double())
 
 
 def _near(x: Tensor, y: Tensor, digits: int) -> bool:
@@ -81,8 +86,10 @@ def some_inputs(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     good, bad = _split(prepared, outcomes, compare)
     if words := _parting(good, bad):
         return f"right only {words[0]}", f"Right {words[0]}, wrong {words[1]}."
+    if not all(map(_shaped, prepared.cases, prepared.expected, outcomes)):
+        return None
     good, bad = _split(prepared, outcomes, _far)
-    if good and bad and (words := _by_size(good, bad)):
+    if good and bad and min(map(_largest, bad)) >= OVERFLOWING and (words := _by_size(good, bad)):
         why = (
             "There something overflows, or is cut off: an exponential, a clip, a small number added inside a logarithm."
         )
@@ -99,13 +106,17 @@ def _split(prepared: Prepared, outcomes: list[Outcome], apart: Callable[..., Any
     return good, bad
 
 
-def _far(case: Case, want: Outcome, have: Outcome) -> bool:
-    """Whether a result is more than a little wrong."""
-    if have.fault or not isinstance(case, Call):
-        return True
+def _shaped(case: Case, want: Outcome, have: Outcome) -> bool:
+    """Whether a case gave tensors, the learner's of the right shape."""
+    if have.fault or want.fault or not isinstance(case, Call):
+        return False
     yours, right = have.value["result"], want.value["result"]
-    if not isinstance(yours, Tensor) or not isinstance(right, Tensor) or yours.shape != right.shape:
-        return True
+    return isinstance(yours, Tensor) and isinstance(right, Tensor) and yours.shape == right.shape
+
+
+def _far(case: Case, want: Outcome, have: Outcome) -> bool:
+    """Whether a result of the right shape is more than a little wrong."""
+    yours, right = have.value["result"], want.value["result"]
     return not bool(((yours - right).abs() <= 1e-5 * right.abs().max()).all())
 
 
@@ -135,7 +146,14 @@ def _parting(good: list[Case], bad: list[Case]) -> tuple[str, str] | None:
     if not good or not bad or len(good) + len(bad) < 4 or not all(isinstance(case, Call) for case in (*good, *bad)):
         return None
     found = [words for words in _ways(good, bad) if words]
-    return found[0] if len(found) == 1 else None
+    return found[0] if len(found) == 1 and not _other_number(good, bad) else None
+
+
+def _other_number(good: list[Any], bad: list[Any]) -> bool:
+    """Whether a plain number among the arguments parts the cases as well: then nobody can tell which it was."""
+    given = [[dict(enumerate(case.args)) | case.kwargs for case in cases] for cases in (good, bad)]
+    keys = [key for key, value in given[0][0].items() if type(value) in (int, float)]
+    return any(not {each.get(key) for each in given[0]} & {each.get(key) for each in given[1]} for key in keys)
 
 
 def _ways(good: list[Any], bad: list[Any]) -> Iterator[tuple[str, str] | None]:

@@ -21,7 +21,8 @@ def main(case: Case) -> Tensor | None:
     """The tensor that a case is about: its parameter, or its first tensor argument."""
     if isinstance(case, Steps):
         return case.param
-    return next((x for x in case.args if isinstance(x, Tensor)), None)
+    given = (item for x in case.args for item in (x if isinstance(x, list | tuple) else [x]))
+    return next((x for x in given if isinstance(x, Tensor)), None)
 
 
 def numbers(prepared: Prepared, outcomes: list[Outcome]) -> list[Pair]:

@@ -29,6 +29,26 @@ def find(prepared: Prepared, outcomes: list[Outcome]) -> Slip | None:
     return None
 
 
+def nothing_done(prepared: Prepared, outcomes: list[Outcome]) -> Slip | None:
+    """An update rule with a state that gives both back as they were given."""
+    judged = [(case, o) for case, o in zip(prepared.cases, outcomes, strict=True) if case.judged]
+    for case, outcome in judged:
+        if (
+            not isinstance(case, Steps)
+            or not case.state
+            or outcome.fault
+            or not bool((outcome.value["path"] == case.param).all())
+        ):
+            return None
+        if any(
+            not torch.equal(torch.as_tensor(outcome.value["state"][n]), torch.as_tensor(x))
+            for n, x in case.state.items()
+        ):
+            return None
+    words = "What comes back is what came in: nothing is computed yet. The new parameter and the new state are wanted."
+    return Slip("nothing computed", [], words) if judged else None
+
+
 def _not_repeatable(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     """The first case is run once more as the last: does it give the same?"""
     first, last = outcomes[0], outcomes[-1]
@@ -46,6 +66,7 @@ def _ignored(prepared: Prepared, outcomes: list[Outcome]) -> Said:
     first = prepared.cases[0]
     if not isinstance(first, Steps) or outcomes[0].fault:
         return None
+    names = []
     for case, want, have in zip(prepared.cases, prepared.expected, outcomes, strict=True):
         if not isinstance(case, Steps) or case.varies not in first.hyper or have.fault or want.fault:
             continue
@@ -54,10 +75,13 @@ def _ignored(prepared: Prepared, outcomes: list[Outcome]) -> Said:
         if _right_elsewhere(prepared, outcomes, case.varies, first.hyper[case.varies]):
             continue
         if same and not torch.equal(want.value["path"], prepared.expected[0].value["path"][:n]):
-            values = f"{first.hyper[case.varies]:g} to {case.hyper[case.varies]:g}"
-            words = f"The result does not depend on `{case.varies}`: it stays the same when that goes from {values}. "
-            return f"{case.varies} not used", words + "Is it left out, or is a number in its place?"
-    return None
+            names.append((case.varies, f"{first.hyper[case.varies]:g} to {case.hyper[case.varies]:g}"))
+    if not names:
+        return None
+    which = " and ".join(f"`{name}`" for name, _ in names)
+    words = f"The result does not depend on {which}: it stays the same when `{names[0][0]}` goes from {names[0][1]}. "
+    title = f"{' and '.join(name for name, _ in names)} not used"
+    return title, words + "Is it left out, or is a number in its place?"
 
 
 def _right_elsewhere(prepared: Prepared, outcomes: list[Outcome], name: str, value: float) -> bool:

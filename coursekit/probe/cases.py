@@ -25,6 +25,8 @@ from coursekit.probe.values import (
     unchanged,
 )
 
+EARLIER = "the result of the call before"
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -67,6 +69,7 @@ class Call:
     gradient_of: tuple[int, ...] = ()
     judged: bool = True  # False: only to know mistakes by
     label: str = ""
+    yields: bool = False  # whether the results may come one by one, from a generator
 
     def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
         args, kwargs = fresh(self.args), fresh(self.kwargs)
@@ -75,7 +78,7 @@ class Call:
             x.requires_grad_()
         with torch.enable_grad() if self.gradient_of else torch.no_grad():
             result = function(*args, **kwargs)
-            if isinstance(result, Iterator):
+            if self.yields and isinstance(result, Iterator):
                 result = [item for item, _ in zip(result, range(MAX_ITEMS), strict=False)]
             value = {"result": plain(result)}
             if self.gradient_of:
@@ -114,7 +117,7 @@ class Steps:
         State = names[self.state_name]
         param, changed = self.param.clone(), []
         state = State(*fresh(list(self.state.values())))
-        path, aside = [param.clone()], {}
+        path, aside, last = [param.clone()], {}, None
         for step in range(1, self.steps + 1):
             second = self._second(step, param)
             held = {"param": param, **({} if self.takes_grad_fn else {"grad": second}), **state._asdict()}
@@ -125,10 +128,19 @@ class Steps:
             if step == 1:  # what is done through `.data` or NumPy leaves no mark in the version
                 changed += [n for n, x in before.items() if n not in changed and not unchanged(x, held[n])]
                 aside = _aside(result, held)
+            if last is not None and last[0]._version != last[1] and EARLIER not in changed:
+                changed.append(EARLIER)
+            last = self._given_back(result)
             param, state = self._read(result, State, step)
             path.append(param.clone())  # the next step may change param in place
         value = {"path": torch.stack(path), "state": state._asdict()}
         return Outcome(value, changed=tuple(changed), **aside)
+
+    def _given_back(self, result: Any) -> tuple[Tensor, int] | None:
+        """The parameter that was returned, and its version: the next call must leave it alone."""
+        if isinstance(result, tuple | list) and len(result) and isinstance(result[0], Tensor):
+            return result[0], result[0]._version
+        return None
 
     def _second(self, step: int, param: Tensor) -> Any:
         if self.takes_grad_fn:

@@ -1,7 +1,8 @@
 """Answers written without knowing the catalogue: each gets the verdict that was agreed to, in both ways to run.
 
-`fresh.json` holds the agreed status and diagnosis of every answer. `python -m tests.golden.test_golden` writes it anew;
-read the difference before keeping it.
+Two people wrote them, one after the other: `fresh` and `second`. `fresh.json` and `second.json` hold the agreed status
+and diagnosis of every answer. `python -m tests.golden.test_golden` writes them anew and prints the share of mistakes
+that have a name, with each name beside the writer's words (`--names`); read the difference before keeping it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,23 @@ from coursekit.judging.judge import judge, prepare
 from coursekit.reference import RULES
 from tests.golden.corpus import HERE, Golden, read
 
-ANSWERS = read("fresh")
-AGREED = HERE / "fresh.json"
+
+def readable(answer: Golden) -> bool:
+    try:
+        compile(answer.source, answer.id, "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+CORPORA = {name: read(name) for name in ("fresh", "second")}
 STATES = {rule.State.__name__: rule.State for rule in RULES.values()}
-# What is run in the tests' own process; the rest patches torch, prints floods or ends the process: sandbox only.
-TAME = [a for a in ANSWERS if a.kind != "hostile" and a.status not in ("timeout", "refused")]
+# What is run in the tests' own process; the rest patches torch, prints floods or ends the process: sandbox only. So is
+# what Python cannot read: in a notebook its cell does not run.
+TAME = {
+    name: [a for a in answers if a.kind != "hostile" and a.status not in ("timeout", "refused") and readable(a)]
+    for name, answers in CORPORA.items()
+}
 
 
 def in_practice(answer: Golden) -> tuple[str, str | None]:
@@ -56,47 +69,69 @@ def in_the_sandbox(parent: WarmParent, answer: Golden) -> tuple[str, str | None]
     return verdict.status, verdict.diagnosis
 
 
-def agreed() -> dict[str, dict[str, list[str | None]]]:
-    return json.loads(AGREED.read_text(encoding="utf-8"))
+def agreed(corpus: str) -> dict[str, dict[str, list[str | None]]]:
+    return json.loads((HERE / f"{corpus}.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("exercise", sorted({a.exercise for a in TAME}))
-def test_in_practice(exercise: str):
-    known = agreed()["practice"]
-    found = {a.id: list(in_practice(a)) for a in TAME if a.exercise == exercise}
+@pytest.mark.parametrize(("corpus", "exercise"), sorted({(name, a.exercise) for name in CORPORA for a in TAME[name]}))
+def test_in_practice(corpus: str, exercise: str):
+    known = agreed(corpus)["practice"]
+    found = {a.id: list(in_practice(a)) for a in TAME[corpus] if a.exercise == exercise}
     assert found == {name: known[name] for name in found}
 
 
-def test_in_the_sandbox():
-    known = agreed()["sandbox"]
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_in_the_sandbox(corpus: str):
+    known = agreed(corpus)["sandbox"]
     with WarmParent(seconds=3.0) as parent:
-        found = {a.id: list(in_the_sandbox(parent, a)) for a in ANSWERS}
+        found = {a.id: list(in_the_sandbox(parent, a)) for a in CORPORA[corpus]}
     assert found == known
 
 
-def test_no_right_answer_fails_and_no_wrong_one_passes():
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_no_right_answer_fails_and_no_wrong_one_passes(corpus: str):
     """What is agreed to is fair: by the labels of those who wrote the answers."""
-    label = {a.id: a.status for a in ANSWERS}
-    for way in agreed().values():
+    label = {a.id: a.status for a in CORPORA[corpus]}
+    for way in agreed(corpus).values():
         assert not [name for name, (status, _) in way.items() if label[name] == "passed" and status != "passed"]
         passed = [name for name, (status, _) in way.items() if status == "passed" and label[name] != "passed"]
-        # the graded run executes no top-level statement: a patch or an exit that stands there never happens
-        assert all("for everyone" in name or "when the module is read" in name for name in passed), passed
+        # the graded run executes no top-level statement: a patch or an exit that stands there never happens; and a
+        # state in a list is taken
+        fine = ("for everyone", "when the module is read", "(opinion: the fields are right)")
+        assert all(any(words in name for words in fine) for name in passed), passed
 
 
-def test_most_mistakes_are_named():
-    label = {a.id: a.kind for a in ANSWERS if a.status == "wrong"}
-    known = agreed()["practice"]
-    for kind, least in (("single", 0.9), ("double", 0.6)):
-        named = [known[name][1] is not None for name, k in label.items() if k == kind and name in known]
-        assert sum(named) >= least * len(named), f"{sum(named)} of {len(named)} {kind} mistakes have a name"
+def shares(corpus: str) -> dict[str, tuple[int, int]]:
+    """For each kind of wrong answer, how many have a name and how many there are."""
+    known, found = agreed(corpus)["practice"], {}
+    for answer in TAME[corpus]:
+        if answer.status == "wrong" and answer.id in known:
+            named, count = found.get(answer.kind, (0, 0))
+            found[answer.kind] = (named + (known[answer.id][1] is not None), count + 1)
+    return found
+
+
+@pytest.mark.parametrize("corpus", CORPORA)
+@pytest.mark.parametrize(("kind", "least"), [("single", 0.9), ("double", 0.6)])
+def test_most_mistakes_are_named(corpus: str, kind: str, least: float):
+    named, count = shares(corpus)[kind]
+    assert named >= least * count, f"{named} of {count} {kind} mistakes have a name"
+
+
+def main(names: bool) -> None:
+    for corpus, answers in CORPORA.items():
+        with WarmParent(seconds=3.0) as warm:
+            both = {
+                "practice": {a.id: in_practice(a) for a in TAME[corpus]},
+                "sandbox": {a.id: in_the_sandbox(warm, a) for a in answers},
+            }
+        text = json.dumps(both, indent=0, ensure_ascii=False) + "\n"
+        (HERE / f"{corpus}.json").write_text(text, encoding="utf-8")
+        said = ", ".join(f"{kind} {named} of {count}" for kind, (named, count) in sorted(shares(corpus).items()))
+        print(f"{corpus}: {len(answers)} answers; named: {said}")
+        for name, (status, diagnosis) in both["practice"].items() if names else ():
+            print(f"  {name} -> {status}{f': {diagnosis}' if diagnosis else ''}")
 
 
 if __name__ == "__main__":
-    with WarmParent(seconds=3.0) as warm:
-        both = {
-            "practice": {a.id: in_practice(a) for a in TAME},
-            "sandbox": {a.id: in_the_sandbox(warm, a) for a in ANSWERS},
-        }
-    AGREED.write_text(json.dumps(both, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"{len(ANSWERS)} answers written to {AGREED.name}", file=sys.stderr)
+    main("--names" in sys.argv)

@@ -62,3 +62,24 @@ def test_a_reference_that_shares_memory_lets_others_share():
         return x
 
     assert check(identity).passed and "memory" not in check(identity).message
+
+
+def test_a_buffer_used_for_every_answer():
+    kept = {}
+
+    def one_buffer(param, grad, state, *, lr, beta):
+        v = beta * state.v + (1 - beta) * grad
+        out = kept.setdefault((param.shape, param.dtype), torch.empty_like(param))
+        return torch.sub(param, lr * v, out=out), MomentumState(v)
+
+    verdict = check(one_buffer, "momentum")
+    assert verdict.status == "wrong" and "the result of the call before was changed in place" in verdict.message
+
+
+def test_a_generator_is_no_tuple():
+    def momentum_to_torch(lr, beta):
+        yield lr * (1 - beta)
+        yield beta
+
+    verdict = check(momentum_to_torch)
+    assert verdict.status == "wrong" and "generator" in verdict.message

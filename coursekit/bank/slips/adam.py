@@ -43,6 +43,21 @@ CORRECTION = (
         hint=COUNT,
     ),
     Slip(
+        "v corrected outside the root",
+        ("v_hat.sqrt() + eps", "v.sqrt() / (1 - beta2**t) + eps"),
+        "The root of `v` is divided by `1 - beta2**t` itself, not by its root: at step {step} you move {ratio:.3g} "
+        "times as far as you should. Correct `v` first and take the root then, or divide the root by the root of "
+        "`1 - beta2**t`.",
+        hint=STEP,
+    ),
+    Slip(
+        "gradient added to m_hat (NAdam)",
+        ("m / (1 - beta1**t)", "(beta1 * m + (1 - beta1) * grad) / (1 - beta1**t)"),
+        "The new gradient goes into `m` a second time before the step: Nesterov's look-ahead, as NAdam has it. At step "
+        "{step} you move {ratio:.3g} times as far as Adam, which takes the new `m` as it is.",
+        hint=STEP,
+    ),
+    Slip(
         "t from 0",
         [("    t = t + 1\n", ""), (", t)", ", t + 1)")],
         "The correction uses t before it is counted up: in the first step `1 - beta**0` is 0, and you get {yours}. "

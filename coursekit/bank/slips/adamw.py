@@ -23,6 +23,7 @@ AGAIN = frozenset(
         "correction_with_beta_t",
         "correction_without_t",
         "v_corrected_with_beta1",
+        "v_corrected_outside_the_root",
         "m_corrected_with_beta2",
         "corrected_means_stored",
         "old_state_returned",
@@ -266,6 +267,27 @@ SHARE = (
         ("lr * weight_decay", "lr * lr * weight_decay"),
         "lr stands twice in the decay, `lr * lr * weight_decay`, so at lr = 1e-3 a thousandth of it is left. Was the "
         "decay multiplied by lr, and then with the step once more? Once is right.",
+        hint=DECAY,
+    ),
+    Slip(
+        "exponential for the share",
+        ("1 - lr * weight_decay", "2.718281828459045 ** (-lr * weight_decay)"),
+        "The parameter is multiplied by `exp(-lr * weight_decay)`. That is close to `1 - lr * weight_decay` while the "
+        "share is small, and is another number: {yours:.6g} for {expected:.6g}. A step takes the share, once.",
+        hint=DECAY,
+    ),
+    Slip(
+        "decay of m",
+        [("(1 - lr * weight_decay) * param", "param"), ("beta1 * m", "beta1 * m * (1 - lr * weight_decay)")],
+        "The running mean of the gradient is shrunk, and the parameter is not. Decay is for the weights: they are what "
+        "is to stay small.",
+        hint=DECAY,
+    ),
+    Slip(
+        "decay corrected for bias",
+        ("lr * weight_decay", "lr / (1 - beta1**t) * weight_decay"),
+        "The corrected rate `lr / (1 - beta1**t)` multiplies the decay too: in the first step the weights shrink "
+        "`1 / (1 - beta1)` times as much as they should. The decay takes plain lr.",
         hint=DECAY,
     ),
     Slip(
