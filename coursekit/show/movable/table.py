@@ -40,10 +40,9 @@ class Sliders(NamedTuple):
     values: list[float]  # of the hyperparameter; one place where there is none
 
 
-def ground(surface: Surface) -> dict[str, Any]:
+def ground(surface: Surface, columns: int = 181, rows: int = 121) -> dict[str, Any]:
     """The part of a figure's data that static/ground.js paints, and the codes that its paths are read by."""
-    heights = relief(surface)
-    rows, columns = heights.height.shape
+    heights = relief(surface, columns, rows)
     return {
         "domain": [list(ends) for ends in surface.domain],
         "heights": (heights.height * TOP).round().astype("<u2").tobytes(),
@@ -88,17 +87,22 @@ def paths(
 def encode_points(points: Tensor, surface: Surface) -> np.ndarray:
     """Points as codes: 0 to 65534 from edge to edge of the box, clamped at its edges; 65535 for nan."""
     low, high = torch.tensor(box(surface), dtype=torch.float64).T
-    return _codes((points.double().cpu() - low) / (high - low))
+    return encode_share((points.double().cpu() - low) / (high - low))
 
 
 def encode_heights(heights: Tensor, surface: Surface) -> np.ndarray:
-    """Heights above the lowest as codes: 0 to 65534 for powers of ten over DECADES, clamped; 65535 for nan."""
-    low, high = DECADES
-    above = (heights.double().cpu() - lowest(surface)).clamp(10**low, 10**high)
-    return _codes((above.log10() - low) / (high - low))
+    """Heights above the lowest as codes of powers over DECADES."""
+    return encode_powers(heights.double().cpu() - lowest(surface), DECADES)
 
 
-def _codes(share: Tensor) -> np.ndarray:
+def encode_powers(values: Tensor, decades: tuple[float, float]) -> np.ndarray:
+    """Values as codes: 0 to 65534 for powers of ten from the first decade to the last, clamped; 65535 for nan."""
+    low, high = decades
+    return encode_share((values.clamp(10**low, 10**high).log10() - low) / (high - low))
+
+
+def encode_share(share: Tensor) -> np.ndarray:
+    """Shares from 0 to 1 as codes: 0 to 65534, clamped; 65535 for nan."""
     codes = (share.clamp(0, 1) * TOP).round()
     return torch.where(codes.isnan(), TOP + 1, codes).numpy().astype("<u2")
 

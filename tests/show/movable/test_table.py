@@ -93,3 +93,15 @@ def test_a_rule_runs_with_gradients_whatever_the_caller_has_switched_off():
     with torch.no_grad():
         points, _ = table.paths(line("gradient_descent", own=True), RAVINE, (1.0, 1.0), SLIDERS, 2)
     assert (points[0, 0, 1] != points[0, 0, 0]).all()
+
+
+def test_codes_of_powers_and_of_shares():
+    values = torch.tensor([1e-3, 1e-2, 1.0, 10.0, 1e9, 0.0, float("nan")], dtype=torch.float64)
+    assert table.encode_powers(values, (-2.0, 2.0)).tolist() == [0, 0, TOP // 2, 49150, TOP, 0, TOP + 1]
+    assert table.encode_share(torch.tensor([-1.0, 0.0, 0.5, 2.0])).tolist() == [0, 0, TOP // 2, TOP]
+
+
+def test_the_ground_may_be_coarse():
+    fine, coarse = table.ground(RAVINE), table.ground(RAVINE, columns=31, rows=21)
+    assert len(coarse["heights"]) == 2 * 31 * 21 < len(fine["heights"])
+    assert (coarse["columns"], coarse["rows"]) == (31, 21)

@@ -267,6 +267,12 @@ function codes(view) {
   return new Uint16Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
+// The value of a code of encode_powers() in table.py; the lowest stands for all values down to 0.
+function power(code, { decades: [first, last], top }) {
+  if (code > top) return NaN;
+  return code ? 10 ** (first + (code / top) * (last - first)) : 0;
+}
+
 // The model of a page without a kernel: the data as they were saved, and nobody who answers.
 function savedModel(data) {
   for (const [key, value] of Object.entries(data)) {

@@ -28,10 +28,7 @@ class Table {
 
   // The height above the lowest minimum; what is below the range counts as none.
   above(i) {
-    const [first, last] = this.data.decades;
-    const code = this.losses[i];
-    if (code > this.data.top) return NaN;
-    return code ? 10 ** (first + (code / this.data.top) * (last - first)) : 0;
+    return power(this.losses[i], this.data);
   }
 
   // The heights to show: the same wherever the sliders stand, so that moving them can be compared.
