@@ -205,7 +205,7 @@ def _curve_words(name: str, x: np.ndarray, y: np.ndarray, xlabel: str) -> str:
         return f"{name} is not a finite number from {xlabel} {style.number(float(x[bad[0]]))} on"
     words = f"{name} goes from {style.number(float(y[0]))} to {style.number(float(y[-1]))}"
     low = int(y.argmin())
-    if y[low] < min(y[0], y[-1]) - 0.05 * (y.max() - y.min()):
+    if y[low] < min(y[0], y[-1]) - 0.05 * (y.max() - y.min()) - 1e-9 * abs(y[low]):  # a constant has rounding errors
         words += f", lowest {style.number(float(y[low]))} at {xlabel} {style.number(float(x[low]))}"
     return words
 

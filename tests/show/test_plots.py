@@ -130,6 +130,11 @@ def test_a_lowest_value_before_the_end_is_said():
     assert "lowest 1 at epoch 2" in figure.describe()
 
 
+def test_a_rounding_error_is_no_lowest_value():
+    figure = show.loss_curves({"x": [0.1, np.nextafter(0.1, 0), 0.1]})
+    assert figure.describe().endswith("x goes from 0.1 to 0.1.")
+
+
 def test_a_curve_that_needs_a_gradient_is_drawn():
     show.lines(torch.arange(2), {"a": torch.ones(2, requires_grad=True)}, "x", "y")
 
