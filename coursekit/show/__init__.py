@@ -8,30 +8,45 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from coursekit.show.formulas import formula
     from coursekit.show.movable.dropout_statistics import dropout_statistics
+    from coursekit.show.movable.effective_rates import effective_rates
     from coursekit.show.movable.gradient_cloud import gradient_cloud
     from coursekit.show.movable.margins import margins
+    from coursekit.show.movable.momentum_map import momentum_map
     from coursekit.show.movable.playground import playground
     from coursekit.show.movable.saddle_escape import saddle_escape
+    from coursekit.show.movable.stability import stability
     from coursekit.show.plots import digits_grid, heatmap, lines, loss_curves, trajectories
 
 __all__ = [
     "digits_grid",
     "dropout_statistics",
+    "effective_rates",
     "formula",
     "gradient_cloud",
     "heatmap",
     "lines",
     "loss_curves",
     "margins",
+    "momentum_map",
     "playground",
     "saddle_escape",
+    "stability",
     "trajectories",
 ]
 
 # no module may have the name of what it offers: importing it would put the module in its place
 _MODULE = dict.fromkeys(("digits_grid", "heatmap", "lines", "loss_curves", "trajectories"), "plots")
 _MODULE["formula"] = "formulas"
-_MOVABLE = ("dropout_statistics", "gradient_cloud", "margins", "playground", "saddle_escape")
+_MOVABLE = (
+    "dropout_statistics",
+    "effective_rates",
+    "gradient_cloud",
+    "margins",
+    "momentum_map",
+    "playground",
+    "saddle_escape",
+    "stability",
+)
 _MODULE |= {name: f"movable.{name}" for name in _MOVABLE}
 
 

@@ -13,4 +13,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "gradient_cloud": show.gradient_cloud,
     "dropout_statistics": show.dropout_statistics,
     "saddle_escape": lambda: show.saddle_escape(steps=20),
+    "stability": show.stability,
+    "momentum_map": show.momentum_map,
+    "effective_rates": show.effective_rates,
 }
