@@ -34,10 +34,11 @@ def effective_rates(lr: float = 0.1) -> Movable | Picture:
     r"""Show the effective rate of three coordinates under four rules, with sliders for gradients, beta and step.
 
     Three coordinates are given gradients: one is 1 at every step, one is larger for 40 steps and then 1, one is 1 at
-    every tenth step and 0 between. The effective rate is the step of a coordinate over the gradient that the rule
-    follows: the last one, or for `adam` its mean $\hat m_t$. For `gradient_descent` it is $\eta$ everywhere, for the
-    others $\eta/(\sqrt{s_t} + \epsilon)$ with their own $s_t$. It is read off the steps of the rules. Beside it stands
-    how far each coordinate has come. Without anywidget the rates under adam are drawn alone.
+    every tenth step and 0 between (1e-9 in fact: it moves nothing, but shows the rate). The effective rate is the step
+    of a coordinate over the gradient that the rule follows: the last one, or for `adam` its mean $\hat m_t$. For
+    `gradient_descent` it is $\eta$ everywhere, for the others $\eta/(\sqrt{s_t} + \epsilon)$ with their own $s_t$, for
+    `adam` $\hat v_t$. It is read off the steps of the rules. Beside it stands how far each coordinate has come. Without
+    anywidget the rates under adam are drawn alone.
 
     Args:
         lr: the learning rate of all rules, above 0.
