@@ -24,6 +24,7 @@ ORDER = (
     "crashed",
     "type",
     "structure",
+    "gradient",
     "shape",
     "dtype",
     "unchanged",
@@ -35,8 +36,8 @@ ORDER = (
 TOLERANCE = {torch.float64: (1e-9, 1e-13), torch.float32: (1e-4, 1e-6), torch.float16: (1e-2, 1e-3)}
 
 NO_GRADIENT = (
-    "no gradient flows back through the result: is it cut off on the way, by `.item()`, `float()`, `.detach()`, NumPy "
-    "or a new `torch.tensor(...)`?"
+    "no gradient flows back through the result; something on the way cuts it off: `.item()`, `float()`, `.detach()`, "
+    "NumPy, a new `torch.tensor(...)`"
 )
 NOISE = 1e-14  # where two wrong results are compared: what is 0 on paper is anything of this size
 
@@ -77,7 +78,7 @@ def compare(case: Case, expected: Outcome, got: Outcome, index: int = 0, *, nan:
         return _paths(expected.value, got.value, index, nan)
     want, have = expected.value, got.value
     if want.get("gradient") is not None and have.get("gradient", 0) is None:
-        return Difference("type", NO_GRADIENT, index)
+        return Difference("gradient", NO_GRADIENT, index)
     if nan and want.get("gradient") and have.get("gradient"):
         want, have = _without_unreal(want, have)
     return values(want, have, "", index, nan)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # What is looked at, in order, as a learner reads it; each covers these checks of `compare.ORDER`.
 LOOKED_AT = (
     ("it runs", ("attempted", "runs", "time", "memory", "crashed")),
-    ("it returns what was asked for", ("type", "structure")),
+    ("it returns what was asked for", ("type", "structure", "gradient")),
     ("shape and dtype are kept", ("shape", "dtype")),
     ("its inputs are left as they were", ("unchanged",)),
     ("every number is finite", ("finite",)),

@@ -25,6 +25,7 @@ LOCKED = "this is the course's own answer"
 CARELESS = {
     "type": "another type returned",
     "structure": "another structure returned",
+    "gradient": "no gradient flows back",
     "dtype": "another dtype",
     "unchanged": "inputs changed in place",
 }
@@ -163,11 +164,13 @@ def _with_name(verdict: Verdict, exercise: Exercise, named: Named, facts: dict[s
 
 
 def _together(named: Named) -> str:
-    """Several mistakes by name, then what their messages say without numbers: those are of all of them together."""
-    names = " and ".join(part.name for part in named.parts)
-    own = [part.message for part in named.parts if not part.name.startswith("as if ")]
-    sentences = [s for message in own for s in re.split(r"(?<=[.?]) (?=[A-Z`{])", message) if "{" not in s]
-    return " ".join([f"{len(named.parts)} mistakes that together give exactly your numbers: {names}.", *sentences])
+    """Each of several mistakes by name, with what its message says without numbers: those are of all together."""
+    said = []
+    for i, part in enumerate(named.parts, 1):
+        own = "" if part.name.startswith("as if ") else part.message
+        sentences = [s for s in re.split(r"(?<=[.?]) (?=[A-Z`{])", own) if s and "{" not in s]
+        said.append(f"({i}) {part.name}{': ' if sentences else '.'}{' '.join(sentences)}")
+    return f"{len(named.parts)} mistakes that together give exactly your numbers. {' '.join(said)}"
 
 
 def _fault_words(exercise: Exercise, first: Difference) -> str:
