@@ -101,7 +101,7 @@ def test_two_mistakes_at_once_are_both_named(seed):
     verdict = verdict_on(ADAM, function, seed)
     assert set(verdict.diagnosis.split("+")) == {"t_always_1", "eps_forgotten"}
     assert verdict.title == "t always 1 and eps forgotten"
-        assert ") t always 1." in verdict.message and ") eps forgotten: " in verdict.message
+    assert ") t always 1." in verdict.message and ") eps forgotten: " in verdict.message
 
 
 # ---- what nobody wrote down: relations, proved on every case
