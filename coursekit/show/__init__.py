@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from coursekit.show.movable.momentum_map import momentum_map
     from coursekit.show.movable.playground import playground
     from coursekit.show.movable.saddle_escape import saddle_escape
+    from coursekit.show.movable.schedule_composer import schedule_composer
     from coursekit.show.movable.stability import stability
     from coursekit.show.plots import digits_grid, heatmap, lines, loss_curves, trajectories
 
@@ -30,6 +31,7 @@ __all__ = [
     "momentum_map",
     "playground",
     "saddle_escape",
+    "schedule_composer",
     "stability",
     "trajectories",
 ]
@@ -45,6 +47,7 @@ _MOVABLE = (
     "momentum_map",
     "playground",
     "saddle_escape",
+    "schedule_composer",
     "stability",
 )
 _MODULE |= {name: f"movable.{name}" for name in _MOVABLE}

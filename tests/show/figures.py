@@ -12,6 +12,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "margins": show.margins,
     "gradient_cloud": show.gradient_cloud,
     "dropout_statistics": show.dropout_statistics,
+    "schedule_composer": show.schedule_composer,
     "saddle_escape": lambda: show.saddle_escape(steps=20),
     "stability": show.stability,
     "momentum_map": show.momentum_map,
