@@ -68,9 +68,8 @@ class Batch:
         self._case, self._arguments, self._world = case, arguments, world
         self._device = device()
         lines = {id(s): s for program in programs for s in program}
-        self._places = Places(
-            [*arguments, *_names(lines.values())], list(case.state) if isinstance(case, Steps) else None
-        )
+        self._state = list(case.state) if isinstance(case, Steps) else None
+        self._places = Places([*arguments, *_names(lines.values())], self._state)
         known: dict[tuple[Operation, ...], int] = {(): 0}
         at = {key: self._version(line, known) for key, line in lines.items()}
         self._fit = np.array([all(at[id(s)] is not None for s in program) for program in programs])
@@ -88,7 +87,12 @@ class Batch:
 
     def rows(self) -> tuple[Ints, np.ndarray]:
         """Which answers give numbers, by their places, and the row of numbers that each of them gives."""
-        count, places = len(self._program), len(self._places.at) + len(self._arguments) + 9  # those of what comes in
+        if not self._fit[0]:  # nothing to measure the others by
+            return np.empty(0, dtype=np.int64), np.empty((0, 0))
+        parts = [f"{RETURNED}param", *(f"{way}{name}" for way in (STATE, RETURNED) for name in self._state or ())]
+        for name in (*self._arguments, *parts):  # those that no answer reads, too
+            self._places.of(name)
+        count, places = len(self._program), len(self._places.at)
         self._alive = self._fit.copy()
         self._values = Values(self._device)
         self._pool, self._row = np.full((count, places), -1), np.zeros((count, places), dtype=np.int64)
@@ -105,7 +109,7 @@ class Batch:
         for name, value in [*zip(self._arguments, case.args, strict=False), *case.kwargs.items()]:
             self._give(name, fresh(value))
         self._once()
-        parts = sorted(name for name in self._places.at if name.startswith(RETURNED))
+        parts = sorted(name for name in self._places.at if name.startswith(RETURNED) and name != f"{RETURNED}param")
         found = []
         for part in parts:
             pool = self._pool[0, self._places.of(part)]
@@ -149,7 +153,7 @@ class Batch:
 
     def _whole(self) -> None:
         """The step count as a whole number, whatever was returned for it."""
-        if f"{RETURNED}t" not in self._places.at:
+        if "t" not in (self._state or ()):
             return
         counts = self._numbers(f"{RETURNED}t", 1)[:, 0]
         self._alive &= np.isfinite(counts) & (np.abs(counts) < 1e9)

@@ -119,7 +119,7 @@ class Places:
             if isinstance(inner[0], ast.Call):  # `x.max(dim=0).values`: between the two is no tensor
                 text, inner = self._pattern(inner[0])
             return ast.unparse(node).replace(ast.unparse(node.value), text, 1), inner  # type: ignore[attr-defined]
-        if isinstance(node, ast.Call) and not any(isinstance(a, ast.Starred | ast.GeneratorExp) for a in node.args):
+        if isinstance(node, ast.Call) and _plain_call(node):
             return self._call(node)
         if "state" in (read := sorted(self._reads(node))):
             raise NotALine(ast.unparse(node))
@@ -165,6 +165,12 @@ def written(statement: ast.stmt) -> list[str]:
         if all(isinstance(n, ast.Name) for n in nodes):
             return [n.id for n in nodes]  # type: ignore[attr-defined]
     raise NotALine(ast.unparse(statement))
+
+
+def _plain_call(node: ast.Call) -> bool:
+    """Whether every argument stands for one value: no `*x`, no `**x`, no generator."""
+    odd = any(isinstance(a, ast.Starred | ast.GeneratorExp) for a in node.args)
+    return not odd and all(keyword.arg for keyword in node.keywords)
 
 
 @functools.cache

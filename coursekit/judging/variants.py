@@ -27,6 +27,7 @@ from coursekit.probe.cases import Case
 from coursekit.probe.values import Seed
 
 FEW = 1000  # variants; fewer are sooner run one by one
+MOST_ALONE = 5000  # variants that are run one by one: a learner may be waiting
 MOST_PAIRED = 150  # edits that take part in pairs, of those with numbers of their own, the plainest first
 
 
@@ -140,9 +141,13 @@ class Variants:
         arguments = list(inspect.signature(answer).parameters)
         found, rows = Batch(programs, self._case, arguments, names_of(answer)).rows()
         rest = sorted(set(range(1, len(programs))).difference(found.tolist()))
-        table, more = self._alone([places[i - 1] for i in rest])
+        table, more = self._alone([places[i - 1] for i in rest[:MOST_ALONE]])
         together = np.array([(*places[i - 1], -1)[:3] for i in found if i], dtype=np.int32).reshape(-1, 3)
-        return np.concatenate([together, table]), np.concatenate([rows[found > 0], more])
+        return (
+            (np.concatenate([together, table]), np.concatenate([rows[found > 0], more]))
+            if len(found)
+            else (table, more)
+        )
 
     def _alone(self, places: list[tuple[int, ...]]) -> Table:
         each = ((at, numbers(self.function(self.variant(at)), self._case)) for at in places)

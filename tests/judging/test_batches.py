@@ -138,3 +138,12 @@ def test_the_tables_hold_what_a_pair_gives():
     wanted = np.array([float(twice(*case.args))])
     found = [(v.slip.id, [edit.words for edit in v.edits]) for v in variants.matching("pairs", wanted) if v.slip]
     assert ("summed_over_the_examples", ["`2` stood where another number belongs"]) in found
+
+
+@pytest.mark.parametrize("name", ["dropout", "l2_penalty", "cross_entropy_loss"])
+def test_an_answer_with_a_branch_or_a_list_has_tables_too(name: str):
+    exercise = index.exercise(name)
+    variants = Variants(exercise, diagnosis_case(exercise))
+    places = [*variants._singles(), *list(variants._pairs())[::50]]
+    together, alone = variants._together(places), variants._alone(places)
+    assert {tuple(at) for at in together[0].tolist()} == {tuple(at) for at in alone[0].tolist()} and len(alone[0])
