@@ -42,8 +42,8 @@ def saddle_escape(
     The surface is `SURFACES["saddle"]`: on y = 0 its gradient leads into the saddle at (0, 0); the minima lie above
     and below. To each component of each gradient a normal number is added, of standard deviation 0 to 1; the gradient
     at the start has a length of 1.5. The ten strings of noise are the same at every place of the sliders. A run has
-    got away at its first step below a loss of -0.125, half way to the minima. Without anywidget the losses of one run
-    are drawn by noise.
+    got away at its first step below a loss of -0.125, half way to the minima. Without anywidget the losses under
+    four noises are drawn.
 
     Args:
         rule: the name of a rule with a `beta`.
