@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
+from coursekit.reference.checks import checked_by, holds, need_floats, need_number
 from coursekit.reference.rule import rule
 
 
@@ -42,3 +45,77 @@ def gradient_descent(param: Tensor, grad: Tensor, state: GradientDescentState, *
     """
     param = param - lr * grad
     return param, state
+
+
+def _need_walk(name: str, grad_fn: Any, start: Any, lr: Any, steps: Any) -> None:
+    if not callable(grad_fn):
+        raise TypeError(f"{name}: grad_fn must be a function that gives the gradient; got {type(grad_fn).__name__}")
+    need_floats(name, "start", start)
+    need_number(name, "lr", lr)
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+        raise ValueError(f"{name}: steps must be a whole number, 0 or above; got {steps!r}")
+
+
+def _need_hessian(name: str, hessian: Any) -> None:
+    need_floats(name, "hessian", hessian)
+    if hessian.dim() != 2 or hessian.shape[0] != hessian.shape[1] or not len(hessian):
+        raise ValueError(f"{name}: the Hessian must be a square matrix; got shape {tuple(hessian.shape)}")
+    if not holds((hessian - hessian.T).abs() <= 1e-5 * hessian.abs().max()):
+        raise ValueError(f"{name}: a Hessian is symmetric; this matrix is not: use (H + H.T) / 2")
+
+
+@checked_by(_need_walk)
+def minimize(grad_fn: Callable[[Tensor], Tensor], start: Tensor, *, lr: float, steps: int) -> Tensor:
+    r"""Walk down by gradient descent, and give every point on the way.
+
+    $$\theta_{t} = \theta_{t-1} - \eta\, \nabla f(\theta_{t-1})$$
+
+    Args:
+        grad_fn: gives the gradient at a point, shape of the point.
+        start: the first point $\theta_0$, any shape; it is not changed.
+        lr: learning rate $\eta \ge 0$.
+        steps: how many steps to take, 0 or above.
+
+    Returns:
+        The path, shape `(steps + 1, *start.shape)`; it begins with `start`.
+
+    Raises:
+        TypeError: a `grad_fn` that cannot be called, or a `start` that is no tensor.
+        ValueError: a rate below 0, or steps that are not a whole number.
+
+    >>> import torch
+    >>> minimize(lambda x: 2 * x, torch.tensor([1.0]), lr=0.25, steps=3).flatten()
+    tensor([1.0000, 0.5000, 0.2500, 0.1250])
+    """
+    path = [start]
+    for _ in range(steps):
+        path.append(path[-1] - lr * grad_fn(path[-1]))
+    return torch.stack(path)
+
+
+@checked_by(_need_hessian)
+def max_stable_lr(hessian: Tensor) -> float:
+    r"""Give the learning rate at which gradient descent on a quadratic stops to converge.
+
+    Along an eigenvector of the Hessian with eigenvalue $\lambda$ a step multiplies the distance to the minimum by
+    $1 - \eta\lambda$. That stays below 1 in size up to
+
+    $$\eta_{\max} = \frac{2}{\lambda_{\max}}$$
+
+    Args:
+        hessian: a symmetric matrix with a largest eigenvalue above 0, shape (d, d).
+
+    Returns:
+        The rate: below it every direction shrinks, above it the steepest one grows.
+
+    Raises:
+        ValueError: a matrix that is not square or not symmetric.
+        TypeError: something that is no tensor.
+
+    >>> import torch
+    >>> max_stable_lr(torch.tensor([[8.0, 0.0], [0.0, 1.0]]))
+    0.25
+
+    Source: Goodfellow, Bengio and Courville (2016), "Deep Learning", section 4.3.1, for the step along an eigenvector.
+    """
+    return 2 / torch.linalg.eigvalsh(hessian).max().item()

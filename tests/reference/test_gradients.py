@@ -1,0 +1,100 @@
+"""Gradients by hand and by difference quotients against autograd, and what they say to bad input."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from coursekit.reference.gradient_descent import max_stable_lr, minimize
+from coursekit.reference.gradients import cross_entropy_gradient, linear_regression_gradient, numerical_gradient
+
+DOUBLE = torch.float64
+
+
+def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
+
+
+def autograd(f, x: torch.Tensor) -> torch.Tensor:
+    x = x.clone().requires_grad_()
+    return torch.autograd.grad(f(x), x)[0]
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 1, 2)])
+def test_the_difference_quotient_is_the_gradient(shape):
+    def f(x):
+        return (x.sin() * x.exp()).sum() + x.sum() ** 3
+
+    x = numbers(*shape)
+    before = x.clone()
+    assert torch.allclose(numerical_gradient(f, x), autograd(f, x), rtol=1e-8, atol=1e-8)
+    assert torch.equal(x, before)
+
+
+def test_the_error_falls_as_the_square_of_h():
+    x = torch.tensor(0.7, dtype=DOUBLE)
+    errors = [abs(float(numerical_gradient(torch.exp, x, h) - x.exp())) for h in (1e-2, 1e-3)]
+    assert errors[0] / errors[1] == pytest.approx(100, rel=1e-3)
+
+
+def test_a_line_through_data():
+    X, w, y = numbers(7, 3), numbers(3, seed=1), numbers(7, seed=2)
+    torch.testing.assert_close(
+        linear_regression_gradient(w, X, y), autograd(lambda w: torch.nn.functional.mse_loss(X @ w, y), w)
+    )
+    best = torch.linalg.lstsq(X, y[:, None]).solution[:, 0]
+    assert linear_regression_gradient(best, X, y).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_the_cross_entropy(scale):
+    logits, labels = scale * numbers(6, 4), torch.tensor([0, 3, 1, 1, 2, 0])
+    found = cross_entropy_gradient(logits, labels)
+    torch.testing.assert_close(found, autograd(lambda z: torch.nn.functional.cross_entropy(z, labels), logits))
+    assert found.sum(dim=1).abs().max() < 1e-12
+
+
+def test_the_walk_is_that_of_torch():
+    scale, start = torch.tensor([1.0, 5.0], dtype=DOUBLE), numbers(2)
+    path = minimize(lambda x: scale * x, start, lr=0.1, steps=20)
+    param = start.clone().requires_grad_()
+    optimizer = torch.optim.SGD([param], lr=0.1)
+    for t in range(21):
+        torch.testing.assert_close(path[t], param.detach(), rtol=1e-14, atol=0)
+        optimizer.zero_grad()
+        (scale * param**2 / 2).sum().backward()
+        optimizer.step()
+    assert minimize(torch.sin, numbers(2, 3), lr=0.1, steps=0).shape == (1, 2, 3)
+
+
+def test_below_the_largest_rate_it_converges_and_above_it_does_not():
+    root = numbers(4, 4)
+    hessian = root @ root.T
+    rate, start = max_stable_lr(hessian), numbers(4, seed=3)
+    sizes = [float(minimize(lambda x: hessian @ x, start, lr=c * rate, steps=4000)[-1].norm()) for c in (0.99, 1.01)]
+    assert sizes[0] < float(start.norm()) < sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: numerical_gradient(3, torch.ones(2)), TypeError, "f must be a function"),
+        (lambda: numerical_gradient(torch.sum, torch.ones(2), 0.0), ValueError, "h must be above 0"),
+        (lambda: numerical_gradient(torch.sum, torch.ones(2, dtype=torch.int64)), ValueError, "floating-point"),
+        (
+            lambda: linear_regression_gradient(torch.ones(2), torch.ones(3, 2), torch.ones(3, 1)),
+            ValueError,
+            "y .rows,.",
+        ),
+        (lambda: cross_entropy_gradient(torch.ones(2, 3), torch.tensor([0, 3])), ValueError, "from 0 to 2"),
+        (lambda: cross_entropy_gradient(torch.ones(2, 3), torch.ones(2)), TypeError, "whole numbers"),
+        (lambda: cross_entropy_gradient(torch.ones(2, 3), torch.tensor([0])), ValueError, "labels .rows,."),
+        (lambda: minimize(1.0, torch.ones(2), lr=0.1, steps=2), TypeError, "grad_fn must be a function"),
+        (lambda: minimize(torch.sin, torch.ones(2), lr=0.1, steps=-1), ValueError, "steps must be a whole number"),
+        (lambda: max_stable_lr(torch.ones(2, 3)), ValueError, "square matrix"),
+        (lambda: max_stable_lr(torch.tensor([[1.0, 2.0], [0.0, 1.0]])), ValueError, "symmetric"),
+    ],
+)
+def test_bad_input(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
