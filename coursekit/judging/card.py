@@ -64,7 +64,7 @@ def _checks(verdict: Verdict) -> str:
     rows = []
     for c in verdict.checks:
         words = escape(_check_text(c)[2:]) + (" (not looked at yet)" if c.ok is None else "")
-        rows.append(f'<li class="{kinds[c.ok]}"><b>{SIGNS[c.ok]}</b>{words}</li>')
+        rows.append(f'<li class="{kinds[c.ok]}"><b>{SIGNS[c.ok]}</b> {words}</li>')
     return f"<ul>{''.join(rows)}</ul>"
 
 
@@ -118,7 +118,8 @@ def _picture(picture: Picture, name: str) -> str:
     )
     words = escape(_picture_words(picture))
     return (
-        f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}t">'
+        # an untrusted notebook drops the style and the drawing but not its labels: without the style they are hidden
+        f'<figure><p hidden><svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}t">'
         f'<title id="{name}t">{words}</title>'
         f"{grid}{ticks}"
         f"{line(ref, 'stroke:var(--ref-wide);stroke-width:6;stroke-linejoin:round')}"
@@ -126,7 +127,7 @@ def _picture(picture: Picture, name: str) -> str:
         f'<circle cx="{fx:.1f}" cy="{fy:.1f}" r="6" fill="none" style="stroke:var(--bad);stroke-width:2"/>'
         f'<text x="{fx + 10:.1f}" y="{max(fy - 6, top + 6):.1f}" style="fill:var(--bad);font-weight:600">'
         f"first difference: step {first}</text>{labels}"
-        f'<text x="{(left + width - right) / 2}" y="{height - 3}" text-anchor="middle">step</text></svg>'
+        f'<text x="{(left + width - right) / 2}" y="{height - 3}" text-anchor="middle">step</text></svg></p>'
         f"<figcaption>{words}</figcaption></figure>"
     )
 

@@ -143,12 +143,23 @@ VARIED = {
 }
 
 
+REVERSED = {
+    "shape": ("wrong for a vector", "Right for a matrix, and wrong for the same numbers as a vector"),
+    "state": ("wrong from a fresh start", "Right from a state in which steps were taken, and wrong from a fresh start"),
+}
+
+
 def _only_some(prepared: Prepared, outcomes: list[Outcome]) -> Said:
-    """Right in the first case, wrong in the same case with one thing about it changed: that thing is the matter."""
-    if compare(prepared.cases[0], prepared.expected[0], outcomes[0]) is not None:
-        return None
+    """Right in the first case, wrong in the same case with one thing about it changed, or the other way round."""
+    first = compare(prepared.cases[0], prepared.expected[0], outcomes[0])
     for case, want, have in zip(prepared.cases, prepared.expected, outcomes, strict=True):
-        if isinstance(case, Steps) and case.varies in VARIED and (apart := compare(case, want, have)):
+        if not isinstance(case, Steps) or case.varies not in VARIED:
+            continue
+        apart = compare(case, want, have)
+        if first and not apart and case.varies in REVERSED:
+            name, words = REVERSED[case.varies]
+            return name, f"{words}: {first.message}."
+        if apart and not first:
             name, words = VARIED[case.varies]
             return name, f"{words}: {apart.message}."
     return None
