@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from coursekit.probe.cases import Call, Case, Draws, Steps
-from coursekit.probe.values import Quadratic, Seed
+from coursekit.probe.values import Cubic, Quadratic, Seed
 from coursekit.reference.rule import hyperparameters
 
 # An edit of the answer's source (old text, new text), where the old stands exactly once; several; or a whole function.
@@ -92,10 +92,10 @@ class Function:
 
 
 def _placed(x: Any, device: torch.device) -> Any:
-    """An argument on a device: a tensor, or a list of them; anything else as it is."""
+    """An argument on a device: a tensor, a function of tensors, or a list of them; anything else as it is."""
     if isinstance(x, list):
         return [_placed(item, device) for item in x]
-    return x.to(device) if isinstance(x, Tensor) else x
+    return x.to(device) if isinstance(x, Tensor | Quadratic | Cubic) else x
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,7 @@ class Trajectory:
             grads = Quadratic(grads[0].abs().clamp(0.1, 1.5), grads[-1].clamp(-1, 1))
         return Steps(
             param.to(device),
-            Quadratic(grads.scale.to(device), grads.center.to(device))
-            if isinstance(grads, Quadratic)
-            else grads.to(device),
+            grads.to(device),
             steps,
             hyper,
             {name: x if name == "t" else x.to(device) for name, x in state.items()},

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from coursekit.probe.values import (
     MAX_ITEMS,
+    Cubic,
     Huge,
     Other,
     Quadratic,
@@ -237,4 +238,5 @@ def _tensors(x: Any, depth: int = 0) -> list[Tensor]:
     return []
 
 
-DATA = (Seed, Quadratic, Huge, Other, Fault, Outcome, Call, Steps, Draws)  # what crosses to another process and back
+# What crosses to another process and back.
+DATA = (Seed, Quadratic, Cubic, Huge, Other, Fault, Outcome, Call, Steps, Draws)

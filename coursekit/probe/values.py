@@ -39,6 +39,32 @@ class Quadratic:
     def make(self) -> Callable[[Tensor], Tensor]:
         return lambda x: self.scale * (x - self.center)
 
+    def to(self, device: torch.device) -> Quadratic:
+        return Quadratic(self.scale.to(device), self.center.to(device))
+
+    def __repr__(self) -> str:
+        return f"lambda x: {_written(self.scale)} * (x - {_written(self.center)})"
+
+
+@dataclass(frozen=True)
+class Cubic:
+    """Stands for sum(x**3) + sum(weight * x)**2, one number, as a function of x."""
+
+    weight: Tensor
+
+    def make(self) -> Callable[[Tensor], Tensor]:
+        return lambda x: (x**3).sum() + (self.weight * x).sum() ** 2
+
+    def to(self, device: torch.device) -> Cubic:
+        return Cubic(self.weight.to(device))
+
+    def __repr__(self) -> str:
+        return f"lambda x: (x**3).sum() + ({_written(self.weight)} * x).sum() ** 2"
+
+
+def _written(x: Tensor) -> str:
+    return f"tensor({torch.round(x.double(), decimals=4).tolist()})"
+
 
 @dataclass(frozen=True)
 class Huge:
@@ -56,10 +82,10 @@ class Other:
 
 
 def fresh(x: Any) -> Any:
-    """A copy that a learner may do anything to: tensors cloned, seeds and gradient functions made."""
+    """A copy that a learner may do anything to: tensors cloned, seeds and functions made."""
     if isinstance(x, Tensor):
         return x.clone()
-    if isinstance(x, Seed | Quadratic):
+    if isinstance(x, Seed | Quadratic | Cubic):
         return x.make()
     if isinstance(x, dict):
         return {key: fresh(value) for key, value in x.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from coursekit.exercise import Function
 from coursekit.probe.cases import Call, Draws
+from coursekit.probe.values import Cubic, Quadratic
 
 WEIGHTS = [torch.tensor([1.0, -2.0]), torch.tensor([[3.0]])]
 
@@ -52,3 +54,22 @@ def test_on_another_device_a_list_goes_there():
     function = Function(lambda generator: [Call((WEIGHTS, (2, 3)), {"lam": 0.5})])
     (case,) = function.cases(squares, torch.Generator(), torch.device("meta"))
     assert {w.device.type for w in case.args[0]} == {"meta"} and case.args[1] == (2, 3)
+
+
+POINT = torch.tensor([1.0, -2.0])
+FUNCTIONS = [Quadratic(torch.tensor([2.0, 0.5]), torch.tensor([1.25, -1.0])), Cubic(torch.tensor([0.5, -1.5]))]
+
+
+def test_a_function_comes_as_one_and_may_move_to_another_device():
+    slope, height = (Call((f, POINT)).run(lambda f, x: f(x), {}).value["result"] for f in FUNCTIONS)
+    torch.testing.assert_close(slope, torch.tensor([-0.5, -0.5]))
+    torch.testing.assert_close(height, torch.tensor(-7 + 3.5**2))
+    given = Function(lambda generator: [Call((f, POINT)) for f in FUNCTIONS])
+    (case,) = given.cases(lambda f, x: f(x), torch.Generator(), torch.device("meta"))
+    assert case.args[0].scale.device.type == "meta"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_shown_as_python_that_gives_its_numbers(function):
+    shown = eval(repr(function), {"tensor": torch.tensor})
+    torch.testing.assert_close(shown(POINT), function.make()(POINT))
