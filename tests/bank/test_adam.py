@@ -8,16 +8,13 @@ import pytest
 import torch
 
 from coursekit.bank import index
-from coursekit.bank.slips.adam import SLIPS
 from coursekit.judging.check import check
-from coursekit.judging.judge import judge, prepare
 from coursekit.judging.quiz import judge_quiz
 from coursekit.judging.source import made
-from coursekit.probe.running import run
 from coursekit.reference.adam import adam
+from tests.bank.judged import assert_both_named, verdict_on, verdict_on_parts
 
 CHAPTER = index.chapter("08_adam")
-KNOWN = [(e, part) for e in CHAPTER.exercises for part in (*e.slips, *e.conventions)]
 
 # Two mistakes that one person makes at once.
 PAIRS = (
@@ -38,34 +35,9 @@ PAIRS = (
 )
 
 
-def verdict_on(exercise, function):
-    prepared = prepare(exercise)
-    return judge(prepared, run(function, prepared.cases, states=prepared.states))
-
-
-@pytest.mark.parametrize("exercise, part", KNOWN, ids=lambda x: getattr(x, "id", None) or x.name)
-def test_each_mistake_is_named_as_itself(exercise, part):
-    verdict = verdict_on(exercise, made(exercise.answer, part.change))
-    assert verdict.diagnosis == part.id
-    assert "{" not in verdict.message
-    if part.id not in ("t_from_0", "t_not_advanced", "t_counted_from_0", "correction_without_parentheses"):
-        assert "nan" not in verdict.message.split("NaN")[0]
-
-
 @pytest.mark.parametrize("first, second", PAIRS)
 def test_two_mistakes_at_once_are_both_named(first, second):
-    exercise = index.exercise("adam")
-    parts = {part.id: part for part in (*exercise.slips, *exercise.conventions)}
-    verdict = verdict_on(exercise, made(adam, parts[first].change, parts[second].change))
-    assert set(str(verdict.diagnosis).split("+")) == {first, second}
-    assert verdict.points == 0
-
-
-@pytest.mark.parametrize("exercise", CHAPTER.exercises, ids=lambda e: e.name)
-def test_right_answers_pass_however_they_are_written(exercise):
-    assert len(exercise.also_right) >= 2
-    for function in exercise.also_right:
-        assert check(function, exercise.name).status == "passed"
+    assert_both_named("adam", first, second)
 
 
 def test_there_are_mistakes_enough():
@@ -75,7 +47,7 @@ def test_there_are_mistakes_enough():
 
 def test_the_message_says_what_the_numbers_are():
     """In the first case m without its correction is 1 - beta1 = 0.3 of what it should be."""
-    verdict = verdict_on("adam", made(adam, next(s for s in SLIPS if s.id == "m_not_corrected").change))
+    verdict = verdict_on_parts("adam", "m_not_corrected")
     assert "at step 1 you move 0.3 times as far" in verdict.message
     assert verdict.hint == 2
 

@@ -117,7 +117,7 @@ CORRECTION = (
         "correction without parentheses",
         [("m / (1 - beta1**t)", "m / 1 - beta1**t"), ("v / (1 - beta2**t)", "v / 1 - beta2**t")],
         "Python reads `m / 1 - beta1**t` as `(m / 1) - beta1**t`: the power is subtracted from the mean. Put the "
-        "whole denominator in parentheses. Expected {expected:.3g} at step {step}, yours is {yours:.3g}.",
+        "whole denominator in parentheses. Without them `v_hat` is below 0 at once, and its root is not a number.",
         hint=COUNT,
     ),
     Slip(
