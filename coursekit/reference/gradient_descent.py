@@ -77,7 +77,7 @@ def minimize(grad_fn: Callable[[Tensor], Tensor], start: Tensor, *, lr: float, s
         steps: how many steps to take, 0 or above.
 
     Returns:
-        The path, shape `(steps + 1, *start.shape)`; it begins with `start`.
+        The path, shape `(steps + 1, *start.shape)`, dtype of `start`; it begins with `start`.
 
     Raises:
         TypeError: a `grad_fn` that cannot be called, or a `start` that is no tensor.
@@ -95,7 +95,7 @@ def minimize(grad_fn: Callable[[Tensor], Tensor], start: Tensor, *, lr: float, s
 
 @checked_by(_need_hessian)
 def max_stable_lr(hessian: Tensor) -> float:
-    r"""Give the learning rate at which gradient descent on a quadratic stops to converge.
+    r"""Give the learning rate at which gradient descent on a quadratic stops converging.
 
     Along an eigenvector of the Hessian with eigenvalue $\lambda$ a step multiplies the distance to the minimum by
     $1 - \eta\lambda$. That stays below 1 in size up to
@@ -103,10 +103,10 @@ def max_stable_lr(hessian: Tensor) -> float:
     $$\eta_{\max} = \frac{2}{\lambda_{\max}}$$
 
     Args:
-        hessian: a symmetric matrix with a largest eigenvalue above 0, shape (d, d).
+        hessian: a symmetric matrix, shape (d, d), with an eigenvalue above 0; others may be negative, as at a saddle.
 
     Returns:
-        The rate: below it every direction shrinks, above it the steepest one grows.
+        The rate, one number: below it no direction that curves upwards grows, above it the steepest one does.
 
     Raises:
         ValueError: a matrix that is not square or not symmetric.

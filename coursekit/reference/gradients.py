@@ -52,8 +52,8 @@ def numerical_gradient(f: Callable[[Tensor], Tensor], x: Tensor, h: float = 1e-5
     The error of the formula falls as $h^2$; that of rounding grows as $1/h$, so there is a best `h` between.
 
     Args:
-        f: a function of a tensor like `x` that gives one number.
-        x: the point, any shape; it is not changed.
+        f: a function of a tensor like `x`, in its shape, that gives one number as a 0-d tensor.
+        x: the point, any shape, also 0-d; it is not changed.
         h: half the distance between the two points, above 0, in units of `x`.
 
     Returns:
@@ -70,12 +70,13 @@ def numerical_gradient(f: Callable[[Tensor], Tensor], x: Tensor, h: float = 1e-5
     Where torch differs: `torch.autograd.grad` is exact to rounding, and costs a few evaluations instead of two for
     every element; `torch.autograd.gradcheck` compares the two.
     """
-    gradient = torch.zeros_like(x)
+    gradient = torch.zeros_like(x).flatten()
     for i in range(x.numel()):
-        step = torch.zeros_like(x)
-        step.view(-1)[i] = h
-        gradient.view(-1)[i] = (f(x + step) - f(x - step)) / (2 * h)
-    return gradient
+        step = torch.zeros_like(gradient)
+        step[i] = h
+        step = step.view(x.shape)
+        gradient[i] = (f(x + step) - f(x - step)) / (2 * h)
+    return gradient.view(x.shape)
 
 
 @checked_by(_need_table)

@@ -31,6 +31,11 @@ def test_the_difference_quotient_is_the_gradient(shape):
     assert torch.equal(x, before)
 
 
+def test_a_point_in_another_order_of_memory():
+    x = numbers(2, 3).T
+    assert torch.allclose(numerical_gradient(lambda x: (x**3).sum(), x), 3 * x**2)
+
+
 def test_the_error_falls_as_the_square_of_h():
     x = torch.tensor(0.7, dtype=DOUBLE)
     errors = [abs(float(numerical_gradient(torch.exp, x, h) - x.exp())) for h in (1e-2, 1e-3)]
@@ -65,6 +70,10 @@ def test_the_walk_is_that_of_torch():
         (scale * param**2 / 2).sum().backward()
         optimizer.step()
     assert minimize(torch.sin, numbers(2, 3), lr=0.1, steps=0).shape == (1, 2, 3)
+
+
+def test_a_direction_that_curves_downwards_has_no_say():
+    assert max_stable_lr(torch.diag(torch.tensor([-10.0, 4.0, 1.0]))) == 0.5
 
 
 def test_below_the_largest_rate_it_converges_and_above_it_does_not():
