@@ -119,7 +119,7 @@ def _picture(picture: Picture, name: str) -> str:
     words = escape(_picture_words(picture))
     return (
         # an untrusted notebook drops the style and the drawing but not its labels: without the style they are hidden
-        f'<figure><p hidden><svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}t">'
+        f'<figure><p hidden="hidden"><svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}t">'
         f'<title id="{name}t">{words}</title>'
         f"{grid}{ticks}"
         f"{line(ref, 'stroke:var(--ref-wide);stroke-width:6;stroke-linejoin:round')}"
