@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -189,29 +190,35 @@ class Batch:
 
     def _once(self) -> None:
         """Every line of every answer, operation by operation."""
-        for k in range(self._program.shape[1]):
-            version = self._program[:, k]
-            for step in range(max(len(self._versions[v]) for v in np.unique(version))):
-                self._together(version, step)
+        for text, answers, reads, writes in self._plan:
+            alive = self._alive[answers]
+            if alive.any():
+                self._do(text, answers[alive], reads[alive], writes[alive])
 
-    def _together(self, version: Ints, step: int) -> None:
-        """The operation at the same place in every version of a line, for the answers that have one there."""
-        texts: dict[str, int] = {}
-        arity = max((len(ops[step].reads) for ops in self._versions if len(ops) > step), default=0)
-        text, writes = np.full(len(self._versions), -1), np.zeros(len(self._versions), dtype=np.int64)
-        reads = np.zeros((len(self._versions), arity), dtype=np.int64)
-        for v in np.unique(version):
-            if len(self._versions[v]) > step:
-                op = self._versions[v][step]
-                text[v], writes[v] = texts.setdefault(op.text, len(texts)), op.writes
-                reads[v, : len(op.reads)] = op.reads
-        kind = np.where(self._alive, text[version], -1)
-        for name, i in texts.items():
-            answers = np.flatnonzero(kind == i)
-            if len(answers):
-                used = version[answers]
-                count = max(len(self._versions[v][step].reads) for v in np.unique(used))
-                self._do(name, answers, reads[used, :count], writes[used])
+    @cached_property
+    def _plan(self) -> list[tuple[str, Ints, Ints, Ints]]:
+        """What is done, in order: an operation, the answers that have it in this place, what it reads and writes."""
+        found: list[tuple[str, Ints, Ints, Ints]] = []
+        for version in self._program.T:
+            for step in range(max(len(self._versions[v]) for v in np.unique(version))):
+                found += self._together(version, step)
+        return found
+
+    def _together(self, version: Ints, step: int) -> Iterator[tuple[str, Ints, Ints, Ints]]:
+        """The operations at one place of every version of a line, each with the answers that have it there."""
+        operations = [ops[step] if len(ops) > step else None for ops in self._versions]
+        texts = sorted({op.text for v in np.unique(version) if (op := operations[v])})
+        number = {text: i for i, text in enumerate(texts)}
+        kind = np.array([number.get(op.text, -1) if op else -1 for op in operations])
+        writes = np.array([op.writes if op else 0 for op in operations])
+        for text in texts:
+            answers = np.flatnonzero(kind[version] == number[text])
+            used = version[answers]
+            arity = len(operations[used[0]].reads)  # type: ignore[union-attr]
+            reads = np.zeros((len(operations), arity), dtype=np.int64)
+            for v in np.unique(used):
+                reads[v] = operations[v].reads  # type: ignore[union-attr]
+            yield text, answers, reads[used], writes[used]
 
     def _do(self, text: str, answers: Ints, reads: Ints, writes: Ints) -> None:
         """One operation for some answers, those together whose values are of the same kind."""
