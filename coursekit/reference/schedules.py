@@ -24,6 +24,16 @@ def _need_step(name: str, t: Any, **rest: Any) -> None:
         need_number(name, what, rest.get(what, 0.0))
 
 
+def _need_cycle(name: str, t: Any, lr: Any, total: Any, **rest: Any) -> None:
+    _need_step(name, t, lr=lr, total=total)
+    for what in ("div_factor", "final_div_factor"):
+        need_number(name, what, rest.get(what, 1.0), low=1)
+    share = rest.get("pct_start", 0.3)
+    need_number(name, "pct_start", share, high=1)
+    if not 1 < share * total < total:
+        raise ValueError(f"{name}: the rise, pct_start * total, must be longer than 1 step; got {share * total:g}")
+
+
 def _need_losses(name: str, losses: Any, lr: Any, factor: Any, patience: Any) -> None:
     need_number(name, "lr", lr)
     need_number(name, "factor", factor, high=1)
@@ -149,7 +159,7 @@ def warmup_cosine(t: int, *, lr: float, warmup: int, total: int) -> float:
     Args:
         t: steps taken so far, counted from 0.
         lr: the highest rate $\eta \ge 0$.
-        warmup: steps $W \ge 0$ of the rise; the first of them already moves.
+        warmup: steps $W \ge 0$ of the rise, 0 for none; the first of them already moves.
         total: the step $T > W$ at which the rate is zero.
 
     Returns:
@@ -161,6 +171,8 @@ def warmup_cosine(t: int, *, lr: float, warmup: int, total: int) -> float:
     >>> [round(warmup_cosine(t, lr=1.0, warmup=2, total=6), 3) for t in range(8)]
     [0.5, 1.0, 1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
 
+    Source: the rise is that of Goyal et al. (2017), "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour",
+    section 2.2; the cosine that of Loshchilov and Hutter (2017).
     Where torch differs: it has no such scheduler; `SequentialLR` puts a `LinearLR` and a `CosineAnnealingLR` together,
     and `LambdaLR` takes this function as it is (with `lr=1.0`, since it multiplies).
     """
@@ -168,6 +180,46 @@ def warmup_cosine(t: int, *, lr: float, warmup: int, total: int) -> float:
         return lr * (t + 1) / warmup
     share = min((t - warmup) / (total - warmup), 1)
     return lr * (1 + math.cos(math.pi * share)) / 2
+
+
+@checked_by(_need_cycle)
+def one_cycle(
+    t: int, *, lr: float, total: int, pct_start: float = 0.3, div_factor: float = 25.0, final_div_factor: float = 1e4
+) -> float:
+    r"""Let the rate rise along half a cosine to its peak, then fall along another one to nearly zero, and stay there.
+
+    $$\eta_t = a + \frac{b - a}{2}\left(1 - \cos\frac{\pi (t - s)}{e - s}\right)
+    \quad\text{from } a \text{ at step } s \text{ to } b \text{ at step } e$$
+
+    It rises from $\eta/25$ at step 0 to $\eta$ at step $0.3\,T - 1$, and falls to $\eta/250000$ at step $T - 1$.
+
+    Args:
+        t: steps taken so far, counted from 0.
+        lr: the highest rate $\eta \ge 0$.
+        total: steps $T$ in all.
+        pct_start: share of the steps in which the rate rises, above $1/T$ and below 1.
+        div_factor: the peak over the first rate, at least 1.
+        final_div_factor: the first rate over the last, at least 1.
+
+    Returns:
+        The rate of this step; from `total - 1` on the last one.
+
+    Raises:
+        ValueError: a number outside its range, or a step that is not whole.
+
+    >>> [round(one_cycle(t, lr=1.0, total=10, pct_start=0.5), 3) for t in range(11)]
+    [0.04, 0.181, 0.52, 0.859, 1.0, 0.905, 0.655, 0.345, 0.095, 0.0, 0.0]
+
+    Source: Smith and Topin (2019), "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
+    Rates", whose cycle is made of straight lines.
+    Where torch differs: nowhere in the rates up to the last step; it is `OneCycleLR(optimizer, max_lr=lr,
+    total_steps=total)`, which also moves the momentum the other way, and fails past the end.
+    """
+    first, peak, end = lr / div_factor, pct_start * total - 1, total - 1
+    if t <= peak:
+        return first + (lr - first) * (1 - math.cos(math.pi * t / peak)) / 2
+    share, last = min((t - peak) / (end - peak), 1), first / final_div_factor
+    return lr + (last - lr) * (1 - math.cos(math.pi * share)) / 2
 
 
 @checked_by(_need_losses)
@@ -178,13 +230,13 @@ def reduce_on_plateau(losses: Sequence[float], *, lr: float, factor: float, pati
     next epoch runs at `factor` times the rate, and the count starts anew.
 
     Args:
-        losses: the loss after each epoch.
+        losses: the loss of each epoch, a list of numbers.
         lr: the first rate, 0 or above.
         factor: what is kept of the rate, $0 \le f < 1$.
         patience: bad epochs in a row that are let pass.
 
     Returns:
-        The rate that each epoch ran with, as many as there are losses: a loss acts on the epochs after it.
+        The rate that each epoch ran with, a list as long as `losses`: a loss acts on the epochs after it.
 
     Raises:
         ValueError: a number outside its range.

@@ -15,6 +15,7 @@ from coursekit.reference.schedules import (
     constant,
     cosine_decay,
     exponential_decay,
+    one_cycle,
     reduce_on_plateau,
     step_decay,
     warmup_cosine,
@@ -54,6 +55,18 @@ TWINS = {
         ),
         16,
     ),
+    "one cycle": (
+        lambda t: one_cycle(t, lr=0.3, total=40, pct_start=0.25, div_factor=10.0, final_div_factor=100.0),
+        lambda o: lr_scheduler.OneCycleLR(
+            o, 0.3, 40, pct_start=0.25, div_factor=10.0, final_div_factor=100.0, cycle_momentum=False
+        ),
+        40,
+    ),
+    "one cycle, torch's settings": (
+        lambda t: one_cycle(t, lr=0.3, total=25),
+        lambda o: lr_scheduler.OneCycleLR(o, 0.3, 25, cycle_momentum=False),
+        25,
+    ),
 }
 
 
@@ -69,6 +82,12 @@ def test_past_the_end_torch_rises_and_these_do_not():
     assert theirs[10] > 0.25
     assert [cosine_decay(t, lr=0.3, lr_min=0.1, total=5) for t in (5, 6, 10)] == pytest.approx([0.1] * 3)
     assert [warmup_cosine(t, lr=0.3, warmup=2, total=5) for t in (5, 6, 10)] == pytest.approx([0.0] * 3)
+
+
+def test_the_one_cycle_ends_where_it_says_and_stays():
+    found = [one_cycle(t, lr=0.5, total=20) for t in range(25)]
+    assert found[0] == pytest.approx(0.5 / 25) and max(found) == pytest.approx(0.5) == found[5]
+    assert found[19:] == pytest.approx([0.5 / 25 / 1e4] * 6)
 
 
 @given(st.lists(st.floats(0, 1), max_size=30), st.integers(0, 4), st.floats(0.1, 0.9))
@@ -105,6 +124,10 @@ def test_warm_up_meets_the_cosine_at_the_highest_rate(warmup, more):
         (lambda: exponential_decay(1, lr=0.1, decay=-1), "decay must be at least 0"),
         (lambda: cosine_decay(1, lr=-0.1, lr_min=0.0, total=3), "lr must be at least 0"),
         (lambda: warmup_cosine(1, lr=0.1, warmup=3, total=3), "warmup must be below total; got 3 and 3"),
+        (lambda: one_cycle(1, lr=0.1, total=10, pct_start=1.0), "pct_start must be at least 0 and below 1; got 1.0"),
+        (lambda: one_cycle(1, lr=0.1, total=10, pct_start=0.1), "must be longer than 1 step; got 1"),
+        (lambda: one_cycle(1, lr=0.1, total=10, div_factor=0.5), "div_factor must be at least 1"),
+        (lambda: one_cycle(1.5, lr=0.1, total=10), "t must be a whole number"),
         (lambda: reduce_on_plateau([1.0], lr=0.1, factor=1.0, patience=1), "factor must be at least 0 and below 1"),
         (lambda: reduce_on_plateau([1.0], lr=0.1, factor=0.5, patience=-1), "patience must be a whole number"),
     ],
