@@ -39,7 +39,7 @@ NO_GRADIENT = (
     "no gradient flows back through the result; something on the way cuts it off: `.item()`, `float()`, `.detach()`, "
     "NumPy, a new `torch.tensor(...)`"
 )
-NOISE = 1e-14  # where two wrong results are compared: what is 0 on paper is anything of this size
+NOISE = 1e-14  # of a plain number, and between two wrong results: what is 0 on paper is anything of this size
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,10 @@ def values(expected: Any, got: Any, where: str, index: int, nan: bool) -> Differ
     def differs(check: str, message: str, **more: Any) -> Difference:
         return Difference(check, f"{at}{message}", index, **more)
 
-    if (
-        isinstance(expected, int | float)
-        and not isinstance(expected, bool)
-        and isinstance(got, Tensor)
-        and got.dim() == 0
-    ):
+    dtype = torch.float64
+    number = isinstance(expected, int | float) and not isinstance(expected, bool)
+    if number and isinstance(got, Tensor) and got.dim() == 0:
+        dtype = torch.float32 if got.dtype is torch.float32 else dtype  # as exact as torch computed it
         got = got.item()
     if isinstance(expected, Tensor):
         if isinstance(got, Huge):
@@ -184,18 +182,18 @@ def values(expected: Any, got: Any, where: str, index: int, nan: bool) -> Differ
         return None if got == expected else differs("value", f"it is {got!r}, wanted {expected!r}")
     if isinstance(got, bool) or not isinstance(got, int | float):
         return differs("type", f"it returned {describe(got)}, wanted a number")
-    want, have = torch.tensor(expected, dtype=torch.float64), torch.tensor(got, dtype=torch.float64)
-    return _tensors(want, have, differs, nan)
+    want, have = torch.tensor(expected, dtype=dtype), torch.tensor(got, dtype=dtype)
+    return _tensors(want, have, differs, nan, NOISE)
 
 
-def _tensors(expected: Tensor, got: Tensor, differs: Any, nan: bool) -> Difference | None:
+def _tensors(expected: Tensor, got: Tensor, differs: Any, nan: bool, noise: float = 0.0) -> Difference | None:
     if got.shape != expected.shape:
         return differs("shape", f"it has shape {tuple(got.shape)}, wanted {tuple(expected.shape)}")
     if got.dtype != expected.dtype:
         return differs("dtype", f"it has dtype {got.dtype}, wanted {expected.dtype}")
     if got.device != expected.device:
         return differs("dtype", f"it is on {got.device}, wanted {expected.device}")
-    place = _first(expected, got, expected, nan, NOISE if nan else 0.0)
+    place = _first(expected, got, expected, nan, NOISE if nan else noise)
     if place is None:
         return None
     yours, wanted = got[place].item(), expected[place].item()
