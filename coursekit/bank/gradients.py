@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from coursekit.bank.quizzes.gradients import QUIZZES
+from coursekit.bank.slips.cross_entropy_gradient import ENTROPY, ENTROPY_CONVENTIONS
 from coursekit.bank.slips.differences import NUMERICAL, NUMERICAL_CONVENTIONS
-from coursekit.bank.slips.gradients import ENTROPY, ENTROPY_CONVENTIONS, LINEAR, LINEAR_CONVENTIONS
+from coursekit.bank.slips.linear_regression_gradient import LINEAR, LINEAR_CONVENTIONS
 from coursekit.exercise import Chapter, Exercise, Function
 from coursekit.probe.cases import Call
 from coursekit.probe.values import Cubic
@@ -219,6 +220,7 @@ def _entropy_cases(generator: torch.Generator) -> list[Call]:
         case(3, 3),
         case(1, 4),
         case(4, 3, dtype=torch.float32),
+        call("the last class does not occur", 2 * _numbers(generator, 5, 4), _labels(generator, 5, 3)),
         call("logits up to 10000", EXTREME + _numbers(generator, 3, 4), EXTREME.argmin(1)),
         call("rows around 10000, -10000 and 0", LEVELS + _numbers(generator, 3, 4), _labels(generator, 3, 4)),
     ]

@@ -48,18 +48,18 @@ class Quadratic:
 
 @dataclass(frozen=True)
 class Cubic:
-    """Stands for sum(x**3) + sum(weight * x)**2, one number, as a function of x."""
+    """Stands for sum(x**2) + sum(weight * x)**3, one number, as a function of x."""
 
     weight: Tensor
 
     def make(self) -> Callable[[Tensor], Tensor]:
-        return lambda x: (x**3).sum() + (self.weight * x).sum() ** 2
+        return lambda x: (x**2).sum() + (self.weight * x).sum() ** 3
 
     def to(self, device: torch.device) -> Cubic:
         return Cubic(self.weight.to(device))
 
     def __repr__(self) -> str:
-        return f"lambda x: (x**3).sum() + ({_written(self.weight)} * x).sum() ** 2"
+        return f"lambda x: (x**2).sum() + ({_written(self.weight)} * x).sum() ** 3"
 
 
 def _written(x: Tensor) -> str:

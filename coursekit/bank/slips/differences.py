@@ -34,6 +34,26 @@ def _moved_in_place(f, x, h=1e-5):
     return gradient
 
 
+def _two_names_of_x(f, x, h=1e-5):
+    gradient = torch.zeros_like(x)
+    for i in range(x.numel()):
+        ahead = x
+        ahead.view(-1)[i] += h
+        behind = x
+        behind.view(-1)[i] -= h
+        gradient.view(-1)[i] = (f(ahead) - f(behind)) / (2 * h)
+    return gradient
+
+
+def _whole_rows(f, x, h=1e-5):
+    gradient = torch.zeros_like(x)
+    for i in range(len(x)) if x.dim() else [()]:
+        step = torch.zeros_like(x)
+        step[i] = h
+        gradient[i] = (f(x + step) - f(x - step)) / (2 * h)
+    return gradient
+
+
 def _one_element_alone(f, x, h=1e-5):
     each = [(f(one + h) - f(one - h)) / (2 * h) for one in x.flatten()]
     return torch.stack(each).view(x.shape)
@@ -77,9 +97,16 @@ POINTS = (
     Slip(
         "same point on both sides",
         (DIFFERENCE, "(f(x + step) - f(x + step))"),
-        "Both values of `f` are taken at the same point, so their difference is 0. `a = x` gives a second name to one "
-        "tensor and copies nothing; what is done to `a` is done to `x`. `a = x.clone()` makes a copy, and `x + step` a "
-        "new tensor.",
+        "Both values of `f` are taken at the same point, so their difference is 0. One belongs at x + h, the other at "
+        "x - h. Are both names for one tensor? `a = x` copies nothing; `a = x.clone()` does.",
+        hint=FORM,
+    ),
+    Slip(
+        "two names for one tensor",
+        _two_names_of_x,
+        "`a = x` copies nothing: it is a second name for `x`. What is added to `a` is added to `x`, and to every other "
+        "name for it, so both values of `f` are taken at one point, and the caller's `x` is changed. `x.clone()` makes "
+        "a copy, and `x + step` a new tensor.",
         hint=FORM,
     ),
     Slip(
@@ -87,6 +114,13 @@ POINTS = (
         ("step[i] = h", "step[:] = h"),
         "Every element is moved at once, so that all of them get the same number, {yours:.4g}: the slope along the "
         "diagonal, which is the sum of all the partial derivatives. Move one at a time, and leave the others.",
+    ),
+    Slip(
+        "whole rows moved",
+        _whole_rows,
+        "Right for vectors. But `len(x)` counts the rows of a matrix, and `[i]` is a whole row, which you move at "
+        "once: all its elements get the sum of their slopes. Go through `range(x.numel())` and a flat view.",
+        hint=FORM,
     ),
     Slip(
         "moved elements stay moved",
@@ -122,6 +156,21 @@ POINTS = (
         ("    gradient = torch", "    h = 1e-05\n    gradient = torch"),
         "The same small number is used whatever `h` is: {yours:.6g} for {expected:.6g}, at another `h`. It comes as an "
         "argument, and 1e-5 only where nobody says otherwise.",
+        hint=LINE,
+    ),
+    Slip(
+        "step of 1, divided by 2h",
+        ("step[i] = h", "step[i] = 1"),
+        "You go 1 to each side, whatever h is, and divide by 2h: {yours:.4g} for {expected:.4g}. The step has h where "
+        "it is not 0.",
+        hint=LINE,
+    ),
+    Slip(
+        "step held in float32",
+        ("step = torch.zeros_like(gradient)", "step = torch.zeros(x.numel())"),
+        "The step is made by `torch.zeros(...)`, which is float32 unless told otherwise: there 0.1 is 0.10000000149, "
+        "and you divide by another h than you went: {yours:.9g} for {expected:.9g}. `torch.zeros_like(x)` takes the "
+        "dtype of `x`.",
         hint=LINE,
     ),
     Slip(
@@ -226,11 +275,24 @@ RESULT = (
         hint=LINE,
     ),
     Slip(
+        "slopes added up everywhere",
+        ("return gradient.view(x.shape)", "return torch.full_like(x, float(gradient.sum()))"),
+        "Every element holds the sum of all slopes: `gradient += ...` adds to all elements at once. Write each slope "
+        "into its own place, `gradient.view(-1)[i] = ...`.",
+        hint=LINE,
+    ),
+    Slip(
         "length of the gradient",
         ("return gradient.view(x.shape)", "return gradient.norm()"),
         "One number comes back, the length of the gradient. Its direction is wanted as well: one slope for each "
         "element, in the shape of `x`.",
         hint=FORM,
+    ),
+    Slip(
+        "one number, all elements moved at once",
+        [("step[i] = h", "step[:] = h"), ("return gradient.view(x.shape)", "return gradient[0]")],
+        "`f(x + h)` moves every element at once, and one number comes back: the slope along the diagonal, which is the "
+        "sum of all the partial derivatives. Move one element at a time, in a loop, and keep the slopes apart.",
     ),
     Slip(
         "slopes added up",

@@ -1,4 +1,4 @@
-"""The mistakes that are made in two gradients taken by hand: of a line through data, and of the cross-entropy."""
+"""The mistakes that are made in the gradient of the cross-entropy, between probabilities, labels and rows."""
 
 from __future__ import annotations
 
@@ -9,173 +9,23 @@ from coursekit.exercise import Convention, Slip
 # Which hint opens first after a mistake of this kind.
 IDEA, FORM, LINE = 1, 2, 3
 
-# ---- a line through data
-
-WHOLE = "2 * X.T @ error / len(y)"
-
-
-def _best_weights(w, X, y):
-    return torch.linalg.lstsq(X, y[:, None]).solution[:, 0]
-
-
-LINEAR = (
-    Slip(
-        "sign turned",
-        ("X @ w - y", "y - X @ w"),
-        "Every sign is turned: {yours:.4g} for {expected:.4g}. The gradient points to where the loss grows; with the "
-        "error as target minus prediction a minus comes down from the inner derivative. Take prediction minus target, "
-        "`X @ w - y`, or put the minus in front.",
-    ),
-    Slip(
-        "target left out",
-        ("X @ w - y", "X @ w"),
-        "The targets are not used: {yours:.4g} for {expected:.4g}. The prediction stands where its error belongs, so "
-        "this gradient pulls every prediction to 0.",
-    ),
-    Slip(
-        "target added",
-        ("X @ w - y", "X @ w + y"),
-        "Prediction and target are added; the error is their difference: {yours:.4g} for {expected:.4g}.",
-        hint=LINE,
-    ),
-    Slip(
-        "errors squared",
-        ("X @ w - y", "(X @ w - y) ** 2"),
-        "The errors are squared still: {yours:.4g} for {expected:.4g}. The square belongs to the loss; its derivative "
-        "is 2 times the error, with its sign.",
-    ),
-    Slip(
-        "sign of the error alone",
-        ("@ error", "@ error.sign()"),
-        "Only the sign of each error is used: {yours:.4g} for {expected:.4g}. That belongs to the mean *absolute* "
-        "error (without the 2). Of a square the derivative is 2 times the error, so large errors pull harder.",
-    ),
-    Slip(
-        "absolute errors",
-        ("X @ w - y", "(X @ w - y).abs()"),
-        "The errors have lost their signs: {yours:.4g} for {expected:.4g}. A prediction that is too high has to come "
-        "down and one that is too low has to go up; the sign says which.",
-        hint=FORM,
-    ),
-    Slip(
-        "divided by the columns",
-        ("len(y)", "len(w)"),
-        "You divide by the number of columns, the weights. The mean of the loss goes over the rows, one error for "
-        "each: {ratio:.3g} times what is right here. Divide by `len(y)`.",
-        hint=LINE,
-    ),
-    Slip(
-        "divided by all entries of X",
-        ("len(y)", "X.numel()"),
-        "You divide by rows times columns: {ratio:.3g} of what is right. The loss is a mean over the rows, one error "
-        "for each; the columns are summed over in the prediction.",
-        hint=LINE,
-    ),
-    Slip(
-        "n - 1 for n",
-        ("len(y)", "(len(y) - 1)"),
-        "You divide by n - 1. That is for a variance; the loss is the plain mean over n rows, and with one row there "
-        "would be nothing to divide by.",
-        hint=LINE,
-    ),
-    Slip(
-        "means multiplied",
-        (WHOLE, "2 * X.mean(dim=0) * error.mean()"),
-        "You take the mean of the inputs times the mean of the errors: {yours:.4g} for {expected:.4g}. Each error "
-        "belongs to its own row: multiply row by row first, then take the mean. That is what `X.T @ error` does.",
-        hint=FORM,
-    ),
-    Slip(
-        "inputs left out",
-        (WHOLE, "2 * error / len(y)"),
-        "This is the gradient in the *predictions*, one number for each row. The chain rule goes on: a prediction "
-        "depends on weight k through column k of X, so that column is multiplied in and summed over, `X.T @ ...`.",
-        hint=FORM,
-    ),
-    Slip(
-        "mean error alone",
-        (WHOLE, "2 * error.mean()"),
-        "One number comes back, 2 times the mean error: the slope in a weight whose input is always 1. Each weight "
-        "has an input of its own, a column of X, that multiplies the errors: `X.T @ error`.",
-        hint=FORM,
-    ),
-    Slip(
-        "one gradient for each row",
-        (WHOLE, "2 * X * error[:, None]"),
-        "One gradient for each example comes back, a matrix in the shape of X. The gradient of the mean is their mean "
-        "over the rows, `.mean(dim=0)`.",
-        hint=FORM,
-    ),
-    Slip(
-        "mean over the columns",
-        (WHOLE, "(2 * X * error[:, None]).mean(dim=1)"),
-        "The mean is taken along each row, over the weights, and a number for each example is left. Take it over the "
-        "examples, `dim=0`: a number for each weight.",
-        hint=LINE,
-    ),
-    Slip(
-        "one mean for all weights",
-        (WHOLE, "(2 * X * error[:, None]).mean()"),
-        "The mean goes over everything, and one number is left for all weights. Take it over the examples only, "
-        "`.mean(dim=0)`: each weight has a slope of its own.",
-        hint=LINE,
-    ),
-    Slip(
-        "each with every other",
-        ("X @ w - y", "X @ w[:, None] - y"),
-        "Each prediction is compared with every target: a column, (n, 1), less a row, (n,), broadcasts to n x n, and "
-        "a matrix comes out where one slope for each weight belongs. Keep `w` as it is; `X @ w` has the shape of `y`.",
-        hint=LINE,
-    ),
-    Slip(
-        "a column returned",
-        ("X @ w - y", "X @ w[:, None] - y[:, None]"),
-        "The numbers are right, but they come as a column, (columns, 1), where `w` has shape (columns,). A step `w - "
-        "lr * gradient` would then broadcast to a matrix. Keep `w` and `y` one-dimensional.",
-        hint=LINE,
-    ),
-    Slip(
-        "loss returned",
-        (WHOLE, "(error**2).mean()"),
-        "This is the loss itself, one number. Its slope in each weight is wanted: `2 * X.T @ error / len(y)` says how "
-        "much the loss grows for each unit of each weight.",
-    ),
-    Slip(
-        "best weights returned",
-        _best_weights,
-        "These are the weights at which the loss is smallest, where the gradient is 0. Wanted is the gradient at the "
-        "`w` that comes in: {yours:.4g} for {expected:.4g}.",
-    ),
-)
-
-LINEAR_CONVENTIONS = (
-    Convention(
-        "of half the mean",
-        ("2 * X.T", "X.T"),
-        "This is the gradient of *half* the mean squared error, which many books take so that the 2 cancels. Yours "
-        "times 2 is that of this course's loss, and of torch's. The learning rate that fits yours is twice that for "
-        "theirs.",
-    ),
-    Convention(
-        "of the sum",
-        (" / len(y)", ""),
-        "This is the gradient of the *sum* of the squared errors, torch's `reduction='sum'`. Yours divided by the "
-        "number of rows is that of the mean: {expected:.4g} for your {yours:.4g}. It grows with the data, so a "
-        "learning rate that fits the mean is too large for it by that number.",
-    ),
-    Convention(
-        "of half the sum",
-        [("2 * X.T", "X.T"), (" / len(y)", "")],
-        "This is the gradient of half the *sum* of the squared errors, as in Bishop (2006), section 3.1.1. Yours times "
-        "2/n is that of the mean, with n the number of rows: {expected:.4g} for your {yours:.4g}.",
-    ),
-)
-
-
-# ---- the cross-entropy
-
 SOFTMAX = "shifted.exp() / shifted.exp().sum(dim=-1, keepdim=True)"
 RESULT = "(p - one_hot) / len(labels)"
+
+
+IN_PROBABILITIES = (
+    "This is the gradient in the *probabilities*, -1/p for the right class. Wanted is that in the scores: the chain "
+    "rule goes on through the softmax, and all fractions cancel, to p - 1 for the right class and p for the others. "
+    "That is also safe: -1/p overflows where p is 0."
+)
+
+
+def _by_the_jacobian(logits, labels):
+    p, rows = torch.softmax(logits, dim=-1), torch.arange(len(labels))
+    slope = torch.zeros_like(p)
+    slope[rows, labels] = -1 / p[rows, labels]
+    jacobian = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    return (jacobian @ slope[:, :, None])[:, :, 0] / len(labels)
 
 
 def _from_one(logits, labels):
@@ -246,17 +96,49 @@ ENTROPY = (
     ),
     Slip(
         "log-probabilities",
-        (RESULT, "(p.log() - one_hot) / len(labels)"),
+        (SOFTMAX, "shifted - shifted.exp().sum(dim=-1, keepdim=True).log()"),
         "The logarithms of the probabilities stand where the probabilities belong. The logarithm is gone when the "
         "derivative is taken: what is left is p, less 1 for the right class.",
         hint=FORM,
     ),
     Slip(
         "gradient in the probabilities",
+        (RESULT, "torch.where(one_hot > 0, -1 / p, 0.0) / len(labels)"),
+        IN_PROBABILITIES,
+    ),
+    Slip(
+        "one-hot over the probabilities",
         (RESULT, "-one_hot / p / len(labels)"),
-        "This is the gradient in the *probabilities*, -1/p for the right class. Wanted is that in the scores: the "
-        "chain rule goes on through the softmax, and all fractions cancel to p - 1 and p. It is also safe there: -1/p "
-        "overflows where p is 0.",
+        IN_PROBABILITIES,
+    ),
+    Slip(
+        "chain rule through -1/p",
+        _by_the_jacobian,
+        "The chain rule is right, and so are the numbers for small scores. But where the right class has the "
+        "probability 0, -1/p is infinite, and infinity times 0 is NaN. Multiply the two derivatives on paper first: p "
+        "cancels, and p less the one-hot label is left.",
+        hint=FORM,
+    ),
+    Slip(
+        "1 subtracted everywhere",
+        ("(p - one_hot)", "(p - 1)"),
+        "1 is subtracted in every column: {yours:.4g} for {expected:.4g}. It belongs in the column of the right class "
+        "alone; the others keep their probabilities.",
+        hint=LINE,
+    ),
+    Slip(
+        "one number for each row",
+        (RESULT, "(p.gather(1, labels[:, None])[:, 0] - 1) / len(labels)"),
+        "Only the slope in the score of the right class comes back, one number for each row. The other scores have "
+        "slopes as well, their probabilities: keep the shape of `logits`.",
+        hint=FORM,
+    ),
+    Slip(
+        "small number added to the sum",
+        (SOFTMAX, f"shifted.exp() / ({SOFTMAX.removeprefix('shifted.exp() / ')} + 1e-8)"),
+        "A small number is added below the line, 1e-8 or so, and every probability is a little too small: {yours:.10g} "
+        "for {expected:.10g}. It guards against nothing: once the maximum is subtracted, the sum is at least 1.",
+        hint=LINE,
     ),
     Slip(
         "slope of a sigmoid as well",
