@@ -116,7 +116,16 @@ def bare(x: Tensor) -> Tensor:
 
 
 def plain(x: Any, depth: int = 0) -> Any:
-    """A result as plain data: tensors, numbers, texts, lists, tuples and dicts; anything else by its type's name."""
+    """A result as plain data: tensors, numbers, texts, lists, tuples and dicts; anything else by its type's name.
+
+    A single number of NumPy's is a number.
+
+    >>> import numpy
+    >>> plain(numpy.float32(0.5)), plain(numpy.array([0.5]))
+    (0.5, Other(type='numpy.ndarray'))
+    """
+    if type(x).__module__ == "numpy" and getattr(x, "ndim", None) == 0:
+        x = x.item()
     if isinstance(x, Tensor):
         huge = x.numel() > MAX_ELEMENTS or x.layout is not torch.strided
         return Huge(tuple(x.shape), str(x.dtype)) if huge else bare(x)
