@@ -16,7 +16,7 @@ _WHERE = {
     "hint": "coursekit.judging.check",
     "solution": "coursekit.judging.check",
     "answer": "coursekit.judging.check",
-    "progress": "coursekit.judging.progress",
+    "progress": "coursekit.judging.overview",
 }
 __all__ = ["__version__", "answer", "check", "hint", "progress", "solution", "yours"]
 

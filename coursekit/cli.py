@@ -1,7 +1,8 @@
-"""The command line: `coursekit grade`, `demo`, `progress`, `author`. Thin: all is done elsewhere and imported late."""
+"""The command line: `coursekit start`, `progress`, `grade`, `demo`, `author`. Thin: all is done elsewhere, imported late."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ app.add_typer(author, name="author")
 
 def main() -> None:
     """The entry point: an expected failure is one line and exit status 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may lack a sign; its word stands beside it
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except ModuleNotFoundError as error:
@@ -47,12 +50,41 @@ def root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
-    """A course on optimisation and regularisation: grade a class, see your progress, keep the course in step."""
+    """A course on optimisation and regularisation: start, see your progress, grade a class, keep the course in step."""
     if version:
         print(f"coursekit {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
+
+
+@app.command()
+def start(
+    folder: Annotated[Path, typer.Argument(help="A folder of your own, outside the course; made if it is not there.")],
+    solutions: Annotated[bool, typer.Option("--solutions", help="The solutions as well.")] = False,
+) -> None:
+    """Copy lessons and exercises to FOLDER, to work in. Run again, it updates there what you have not changed."""
+    from coursekit import workfolder
+
+    try:
+        print(workfolder.start(folder, solutions=solutions))
+    except workfolder.Bad as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing is lost; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)
+
+
+@app.command()
+def progress(
+    folder: Annotated[Path | None, typer.Argument(help="A folder of the course. Default: the one you are in.")] = None,
+) -> None:
+    """Show how far you are: chapters and exercises, done, tried or not tried, and what comes next."""
+    from coursekit.judging.overview import progress as how_far
+
+    if folder is not None and not folder.is_dir():
+        fail(f"there is no folder {folder}")
+    print(how_far(folder))
 
 
 @app.command()
@@ -83,14 +115,6 @@ def demo(
     from coursekit.classroom import demo as sample
 
     finish(sample.demo, out, jobs=jobs)
-
-
-@app.command()
-def progress() -> None:
-    """Show how far you are in the course."""
-    from coursekit.judging.progress import progress as how_far
-
-    print(how_far())
 
 
 @author.command("build")

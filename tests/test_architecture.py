@@ -23,7 +23,8 @@ STANDS_ON = {
     "judging": "bank engine",
     "authoring": "judging",
     "classroom": "judging",
-    "cli": "show authoring classroom",
+    "workfolder": "",
+    "cli": "show authoring classroom workfolder",
 }
 DRAWING = {"matplotlib", "anywidget", "ipywidgets"}
 # Imported where they are used, so that nobody else waits for them. (torch itself imports tqdm.)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from coursekit import __version__, cli
 
+ROOT = Path(__file__).parents[1]
 RIGHT = "def identity(x):\n    return x\n"
 WRONG = "def identity(x):\n    return 2 * x\n"
 
@@ -58,6 +60,10 @@ def folder(tmp_path):
         (["author"], "Missing command"),
         (["author", "audit", "adan"], "adam"),
         (["demo", "--out", "{tmp}/notes.txt"], "cannot write to"),
+        (["start"], "folder"),
+        (["start", "{tmp}/notes.txt"], "notes.txt is a file; name a folder"),
+        (["start", f"{ROOT}/work"], "lies inside the course itself"),
+        (["progress", "{tmp}/nowhere"], "there is no folder"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, words, folder, tmp_path, capsys):
@@ -99,10 +105,35 @@ def test_help_and_version(capsys):
         assert "grade" in capsys.readouterr().out
 
 
-def test_progress(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("COURSEKIT_PROGRESS", str(tmp_path / "progress.json"))
+def test_a_folder_of_ones_own_and_the_progress_in_it(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "mine"
+    assert run("start", folder) == 0
+    assert "New (" in capsys.readouterr().out and (folder / "exercises" / "08_adam.ipynb").is_file()
+    (folder / "progress.json").write_text('{"adam": {"status": "passed", "tries": 2}}', encoding="utf-8")
+    assert run("progress", folder) == 0
+    assert "adam (2 tries)" in capsys.readouterr().out
+    monkeypatch.delenv("COURSEKIT_PROGRESS")
+    monkeypatch.chdir(folder / "exercises")
     assert run("progress") == 0
-    assert "0 of" in capsys.readouterr().out
+    assert "adam (2 tries)" in capsys.readouterr().out
+
+
+def test_a_start_that_is_stopped_says_that_nothing_is_lost(tmp_path, monkeypatch, capsys):
+    from coursekit import workfolder
+
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workfolder, "start", stopped)
+    assert run("start", tmp_path) == 130
+    assert "Nothing is lost; the same command goes on from here." in capsys.readouterr().err
+
+
+def test_a_terminal_without_the_signs_still_has_the_words():
+    command = [sys.executable, "-c", "from coursekit.cli import main; main()", "progress"]
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii", "COURSEKIT_PROGRESS": "off"}
+    done = subprocess.run(command, capture_output=True, text=True, env=ascii_only, timeout=100)
+    assert done.returncode == 0 and "? not tried" in done.stdout
 
 
 def test_authors_commands(monkeypatch, capsys):

@@ -12,7 +12,13 @@ from coursekit.judging.verdict import STATUSES, Check, Picture, Verdict
 SIGNS = {True: "✓", False: "✗", None: "·"}
 _ids = itertools.count(1)
 
-STYLE = resources.files(__package__).joinpath("card.css").read_text(encoding="utf-8")
+
+def style(sheet: str) -> str:
+    """A style sheet of this folder, after the inks that all of them share; `#card` stands for the id it is for."""
+    return "".join(resources.files(__package__).joinpath(f).read_text(encoding="utf-8") for f in ("inks.css", sheet))
+
+
+STYLE = style("card.css")
 
 
 def text(verdict: Verdict) -> str:
@@ -41,7 +47,7 @@ def html(verdict: Verdict, *, picture: bool = True, hints: bool = True) -> str:
         f"<h4>{sign} {escape(word)} — {escape(verdict.exercise)}</h4>",
         f"<p>{_inline(verdict.message)}</p>" if verdict.message else "",
         _checks(verdict),
-        _picture(verdict.picture, name) if picture and verdict.picture else "",
+        _picture(verdict.picture) if picture and verdict.picture else "",
         f"<details><summary>The call that shows it</summary><pre>{escape(verdict.call)}</pre></details>"
         if verdict.call
         else "",
@@ -89,7 +95,7 @@ def _picture_words(p: Picture) -> str:
     return f"{p.caption}: yours is elsewhere from step {p.first_difference} on; after {len(p.yours) - 1} steps {ends}."
 
 
-def _picture(picture: Picture, name: str) -> str:
+def _picture(picture: Picture) -> str:
     """Both paths against the step: the reference solid and wide, the learner's dashed, the first difference ringed."""
     width, height, left, right, top, bottom = 640, 216, 52, 132, 12, 34
     ref, yours = picture.reference, picture.yours
@@ -119,8 +125,8 @@ def _picture(picture: Picture, name: str) -> str:
     words = escape(_picture_words(picture))
     return (
         # an untrusted notebook drops the style and the drawing but not its labels: without the style they are hidden
-        f'<figure><p hidden="hidden"><svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}t">'
-        f'<title id="{name}t">{words}</title>'
+        f'<figure><p hidden="hidden"><svg viewBox="0 0 {width} {height}" role="img">'
+        f"<title>{words}</title>"
         f"{grid}{ticks}"
         f"{line(ref, 'stroke:var(--ref-wide);stroke-width:6;stroke-linejoin:round')}"
         f"{line(yours, 'stroke:var(--yours);stroke-width:2.5;stroke-dasharray:7 4')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -10,9 +11,8 @@ import time
 
 import pytest
 
-from coursekit.bank import index
 from coursekit.judging import progress
-from coursekit.judging.check import answer, check
+from coursekit.judging.check import answer, check, hint
 from coursekit.judging.verdict import Verdict
 
 
@@ -31,7 +31,6 @@ def test_tries_are_counted_and_what_is_passed_stays_passed(place):
     assert (entry["tries"], entry["status"], entry["last_status"]) == (3, "passed", "wrong")
     assert entry["diagnosis"] == "doubled"
     assert entry["first"] <= entry["last"]
-    assert progress.progress().status("identity") == "passed"
 
 
 def test_blanks_are_no_tries(place):
@@ -40,32 +39,91 @@ def test_blanks_are_no_tries(place):
     assert not place.exists()
 
 
-def test_the_list_names_what_comes_next(place):
-    shown = repr(progress.progress())
-    chapter = index.chapter("08_adam")
-    assert f"08_adam Adam: 0 of {len(chapter.exercises) + len(chapter.quizzes)} done" in shown
-    assert shown.endswith("Next: identity")
-    for name in [*index.exercises(), *index.quizzes()]:
-        progress.record(Verdict(name, "passed", 1, 1))
-    assert repr(progress.progress()).endswith("All done.")
-    assert "✓ adam (passed)" in repr(progress.progress())
+def test_what_is_right_in_another_convention_stays_until_it_is_passed(place):
+    for status, kept in (
+        ("wrong", "wrong"),
+        ("convention", "convention"),
+        ("error", "convention"),
+        ("passed", "passed"),
+    ):
+        progress.record(Verdict("adam", status, 0, 3))
+        assert progress.load(place)["adam"]["status"] == kept
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"adam": 3}', '{"adam": {"status": "passed", "tries": "x"}}', '{"adam": {"status": "?"}}']
-)
-def test_an_unreadable_file_is_set_aside(place, text):
+def test_a_hint_before_the_first_try_is_kept_and_spoils_nothing(place):
+    check(lambda x: x, "identity")
+    hint("adam", 2)
+    hint("adam")
+    check(lambda x: -x, "identity")
+    known = progress.load(place)
+    assert (known["identity"]["tries"], known["adam"]["tries"], known["adam"]["hints"]) == (2, 0, [1, 2])
+    assert progress.set_aside(place) == []
+
+
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    "[" * 100_000,
+    '{"adam": 3}',
+    '{"adam": {"status": "passed", "tries": "x"}}',
+    '{"adam": {"status": "?"}}',
+    '{"adam": {"status": []}}',
+    '{"adam": {"status": "wrong", "hints": 1}}',
+    '{"adam": {"status": "wrong", "last": 1}}',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_file_is_set_aside_and_said(place, text, capsys):
     place.write_text(text, encoding="utf-8")
     assert check(lambda x: x, "identity").passed
     assert json.loads(place.read_text(encoding="utf-8"))["identity"]["tries"] == 1
-    [aside] = place.parent.glob("progress.unreadable-*.json")
+    [aside] = progress.set_aside(place)
     assert aside.read_text(encoding="utf-8") == text
+    assert f"progress.json was damaged. As it was, it is kept in {aside.name}" in capsys.readouterr().out
+    check(lambda x: x, "identity")
+    assert "damaged" not in capsys.readouterr().out
+
+
+def test_the_entries_that_can_be_read_stay(place):
+    good = {"tries": 2, "status": "passed", "a_note": "by hand"}
+    text = json.dumps({"adam": good, "adamw": {"tries": -1.5}})
+    place.write_text(text, encoding="utf-8")
+    progress.record(Verdict("identity", "wrong", 0, 1))
+    known = json.loads(place.read_text(encoding="utf-8"))
+    assert known["adam"] == good and set(known) == {"adam", "identity"}
+    assert progress.set_aside(place)[0].read_text(encoding="utf-8") == text
+
+
+def test_two_files_damaged_in_one_second_are_both_kept(place, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    for text in ("one", "two"):
+        place.write_text(text, encoding="utf-8")
+        progress.record(Verdict("adam", "wrong", 0, 3))
+    assert [path.read_text(encoding="utf-8") for path in progress.set_aside(place)] == ["one", "two"]
 
 
 def test_bytes_that_are_no_text_are_set_aside(place):
     place.write_bytes(b"\xff\xfe\x00")
-    assert "Next: identity" in repr(progress.progress())
-    assert not place.exists()
+    assert progress.load(place) == {}
+    assert place.read_bytes() == b"\xff\xfe\x00"  # looking changes nothing
+    progress.record(Verdict("adam", "wrong", 0, 3))
+    assert progress.set_aside(place)[0].read_bytes() == b"\xff\xfe\x00"
+
+
+def test_a_file_that_may_not_be_read_is_not_written_over(place, monkeypatch):
+    check(lambda x: x, "identity")
+    before = place.read_bytes()
+
+    def denied(*args, **kwargs):
+        raise PermissionError("not yours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(place), "read_bytes", denied)
+        assert progress.load(place) == {}
+        assert check(lambda x: -x, "identity").status == "wrong"
+    assert place.read_bytes() == before
 
 
 def test_no_place_to_write_does_not_stop_a_check(tmp_path, monkeypatch):
@@ -73,7 +131,7 @@ def test_no_place_to_write_does_not_stop_a_check(tmp_path, monkeypatch):
     for where in (tmp_path / "file" / "progress.json", tmp_path / "none" / "progress.json", tmp_path):
         monkeypatch.setenv("COURSEKIT_PROGRESS", str(where))
         assert check(lambda x: x, "identity").passed
-        assert "Next: identity" in repr(progress.progress())
+        assert progress.load(progress.path()) == {}
 
 
 def test_no_permission_does_not_stop_a_check(place, monkeypatch):
@@ -85,7 +143,7 @@ def test_no_permission_does_not_stop_a_check(place, monkeypatch):
     for name in ("open", "replace"):
         monkeypatch.setattr(os, name, denied)
     assert check(lambda x: x, "identity").passed
-    assert "Next: identity" in repr(progress.progress())
+    assert progress.load(place) == {}
     monkeypatch.undo()
     assert place.read_text(encoding="utf-8") == "{"
 
@@ -99,13 +157,69 @@ def test_a_write_that_fails_leaves_the_old_file(place, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full)
     assert check(lambda x: -x, "identity").status == "wrong"
+    monkeypatch.undo()
     assert place.read_bytes() == before
+    assert {path.name for path in place.parent.iterdir()} == {"progress.json", ".progress.json.lock"}  # no draft
 
 
-def test_a_lock_left_behind_is_passed_by(place):
-    place.with_name("progress.json.lock").touch()
-    check(lambda x: x, "identity")
-    assert json.loads(place.read_text(encoding="utf-8"))["identity"]["status"] == "passed"
+HOLDER = """
+import pathlib, sys, time
+from coursekit.judging import progress
+
+where = pathlib.Path(sys.argv[1])
+with progress._locked(where):
+    where.with_name("held").touch()
+    time.sleep(600)
+"""
+
+
+def wait_for(*paths, processes):
+    while not all(path.exists() for path in paths):
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def started():
+    """`started(code, *arguments)` is a Python process, which does not outlive the test."""
+    processes = []
+
+    def start(code, *arguments):
+        processes.append(subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)]))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_one_writer_at_a_time_and_a_killed_one_holds_up_nobody(place, started):
+    holder = started(HOLDER, place)
+    wait_for(place.with_name("held"), processes=[holder])
+    with place.with_name(".progress.json.lock").open("ab") as lock:
+        assert not progress._taken(lock.fileno())
+        holder.kill()
+        holder.wait()
+        assert progress._taken(lock.fileno())
+    progress.record(Verdict("adam", "wrong", 0, 3))
+    assert progress.load(place)["adam"]["tries"] == 1
+
+
+def test_one_that_never_lets_go_does_not_hold_up_a_check_for_ever(place, started, monkeypatch):
+    wait_for(place.with_name("held"), processes=[started(HOLDER, place)])
+    monkeypatch.setattr(progress, "PATIENCE", 0.1)
+    progress.record(Verdict("adam", "wrong", 0, 3))
+    assert progress.load(place)["adam"]["tries"] == 1
+
+
+def test_a_disk_without_locks_is_written_all_the_same(place, monkeypatch):
+    def none(*args):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    progress.record(Verdict("adam", "wrong", 0, 3))
+    assert progress.load(place)["adam"]["tries"] == 1
 
 
 WRITER = """
@@ -123,23 +237,17 @@ for i in range(40):
 """
 
 
-def test_two_processes_at_once_lose_nothing(place):
-    start = place.with_name("start")
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, who, str(start)]) for who in ("a", "b")]
-    try:
-        while not all(start.with_name(f"ready-{who}").exists() for who in ("a", "b")):
-            assert all(writer.poll() is None for writer in writers)
-            time.sleep(0.01)
-        start.touch()
-        assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
-    finally:
-        for writer in writers:
-            writer.kill()
-            writer.wait()
+def test_processes_at_once_lose_nothing(place, started):
+    start, names = place.with_name("start"), ("a", "b", "c")
+    writers = [started(WRITER, who, start) for who in names]
+    wait_for(*(start.with_name(f"ready-{who}") for who in names), processes=writers)
+    start.touch()
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0]
     known = json.loads(place.read_text(encoding="utf-8"))
-    assert set(known) == {"both", *(f"{who}-{i}" for who in ("a", "b") for i in range(40))}
-    assert known["both"]["tries"] == 80
-    assert sorted(path.name for path in place.parent.iterdir()) == ["progress.json", "ready-a", "ready-b", "start"]
+    assert set(known) == {"both", *(f"{who}-{i}" for who in names for i in range(40))}
+    assert known["both"]["tries"] == 120
+    left = {path.name for path in place.parent.iterdir()} - {f"ready-{who}" for who in names}
+    assert left == {"progress.json", ".progress.json.lock", "start"}
 
 
 def test_progress_lies_beside_the_courses_folders(tmp_path, monkeypatch):
@@ -150,3 +258,4 @@ def test_progress_lies_beside_the_courses_folders(tmp_path, monkeypatch):
     assert progress.path() == tmp_path / "progress.json"
     monkeypatch.setenv("COURSEKIT_PROGRESS", "off")
     assert progress.path() is None
+    assert progress.path(tmp_path / "exercises") == tmp_path / "progress.json"
