@@ -133,6 +133,15 @@ rmsprop = Exercise(
 # ---- the predictions
 
 
+def _resting_place(lr: float) -> float:
+    """How far from the minimum of 25 x**2 / 2 RMSprop is after 3000 steps from 2."""
+    param = torch.full((), 2.0, dtype=torch.float64)
+    state = reference.rmsprop.init(param)
+    for _ in range(3000):
+        param, state = reference.rmsprop(param, 25 * param, state, lr=lr)
+    return abs(float(param))
+
+
 def _step_length(rule, grad: float, steps: int = 1, **hyper: float) -> float:
     """How long the last of some steps under a constant gradient is."""
     param = torch.zeros((), dtype=torch.float64)
@@ -204,6 +213,21 @@ QUIZZES = (
             ("a", "AdaGrad is the one that adapts: it does, but only downwards; its sum can never fall."),
             ("c", "the last gradients decide: for RMSprop they do, AdaGrad's sum still holds the first thousand."),
             ("d", "steps die out: AdaGrad's do; RMSprop's are lr long for as long as there is a gradient."),
+        ),
+    ),
+    Quiz(
+        "where_rmsprop_ends",
+        "RMSprop with lr = 0.1 walks down 25 x**2 / 2, whose gradient is 25 x, from x = 2. After thousands of steps, "
+        "how far from the minimum at 0 is it?",
+        lambda: _resting_place(0.1),
+        "0.05, half of lr, for ever. Where it comes nearer, the gradients and their mean size shrink alike, so the "
+        "quotient does not: a step stays about lr long. It jumps from half of lr on one side to half of it on the "
+        "other, whatever the curvature.",
+        beliefs=(
+            (0, "the gradient goes to 0, so the steps do: it is divided by its own size, which goes to 0 as well."),
+            (0.1, "a step is lr long: yes, and it goes across the minimum, half of it on either side."),
+            (0.004, "the curvature: 0.1 / 25; it stands above and below the line, and cancels."),
+            (0.002, "half of lr over the curvature: the curvature stands above and below the line, and cancels."),
         ),
     ),
     Quiz(
