@@ -1,4 +1,4 @@
-"""The command line: `coursekit start`, `progress`, `grade`, `demo`, `author`. Thin: all is done elsewhere, imported late."""
+"""The command line: `coursekit start`, `progress`, `grade`, `demo`, `author`. Thin, its imports late."""
 
 from __future__ import annotations
 
