@@ -1,146 +1,26 @@
-"""Chapter 03: gradient descent, the rule that all others start from, and the chapter's predictions."""
+"""Chapter 03: gradient descent, the rule that all others start from; a walk with it, and how far a step may go."""
 
 from __future__ import annotations
 
-import torch
+import math
 
-from coursekit.exercise import Chapter, Exercise, Quiz, Slip, Trajectory
+import torch
+from torch import Tensor
+
+from coursekit.bank.quizzes.gradient_descent import QUIZZES
+from coursekit.bank.slips.gradient_descent import GRADIENT_DESCENT
+from coursekit.bank.slips.max_stable_lr import MAX_STABLE_LR
+from coursekit.bank.slips.minimize import MINIMIZE
+from coursekit.exercise import Chapter, Exercise, Function, Trajectory
+from coursekit.probe.cases import Call
+from coursekit.probe.values import Quadratic
 from coursekit.reference import gradient_descent as reference
 
+DOUBLE = torch.float64
 TORCHS_OWN = frozenset({"SGD", "_fused_sgd", "_fused_sgd_"})
 
-# Which hint opens first after a mistake of this kind.
-IDEA, FORM, LINE = 1, 2, 3
 
-STEP = (
-    Slip(
-        "sign turned",
-        ("param - lr", "param + lr"),
-        "You step along the gradient: {yours:.3g} at step {step}, expected {expected:.3g}. The gradient points to "
-        "where the loss grows fastest, so every step of yours climbs. Subtract it.",
-    ),
-    Slip(
-        "lr forgotten",
-        ("lr * grad", "grad"),
-        "lr is not used: you move {ratio:.3g} times as far as you should, which is 1/lr. The gradient says which way, "
-        "and lr how far; without it a steep loss throws the parameter out at once.",
-        hint=FORM,
-    ),
-    Slip(
-        "divided by lr",
-        ("lr * grad", "grad / lr"),
-        "You divide by lr, so a smaller rate makes a longer step. Here it is {ratio:.3g} times the right one, which "
-        "is 1/lr**2. The gradient is multiplied by lr.",
-        hint=FORM,
-    ),
-    Slip(
-        "lr twice",
-        ("lr * grad", "lr * lr * grad"),
-        "lr is multiplied in twice: you move {ratio:.3g} times as far as you should, which is lr. A rate ten times "
-        "smaller would then make steps a hundred times smaller.",
-        hint=FORM,
-    ),
-    Slip(
-        "parentheses around param - lr",
-        ("param - lr * grad", "(param - lr) * grad"),
-        "Your parentheses take lr from the parameter and multiply what is left by the gradient: where the gradient is "
-        "zero, the parameter becomes zero. Only lr and the gradient are multiplied: `lr * grad`.",
-        hint=LINE,
-    ),
-    Slip(
-        "difference turned around",
-        ("param - lr * grad", "lr * grad - param"),
-        "You subtract the parameter from the step. With a gradient of zero nothing should move, and yours turns the "
-        "parameter's sign: {yours:.3g} at step {step}, expected {expected:.3g}.",
-        hint=LINE,
-    ),
-)
-
-RESULT = (
-    Slip(
-        "old param returned",
-        ("param = param", "moved = param"),
-        "The parameter comes back as it went in: the step was computed, perhaps, and not returned. No tensor is "
-        "changed in place here, so the new one has to be handed back.",
-        hint=LINE,
-    ),
-    Slip(
-        "step returned without the parameter",
-        ("param - lr", "-lr"),
-        "What comes back is the step alone, `-lr * grad`; the point it starts from is lost. The new parameter is the "
-        "old one plus that step.",
-        hint=LINE,
-    ),
-    Slip(
-        "lr * grad returned",
-        ("param - lr", "lr"),
-        "What comes back is `lr * grad`, how far to go. The new parameter is wanted: the old one, minus that.",
-        hint=LINE,
-    ),
-)
-
-GRADIENT = (
-    Slip(
-        "sign of the gradient alone",
-        ("lr * grad", "lr * grad.sign()"),
-        "Only the sign of the gradient is used, so every step is lr long, near the minimum too, where it then jumps "
-        "to and fro. Gradient descent slows down as the slope gets flat: {yours:.3g} at step {step}, expected "
-        "{expected:.3g}.",
-    ),
-    Slip(
-        "gradient divided by its norm",
-        ("lr * grad", "lr * grad / grad.norm()"),
-        "The gradient is divided by its norm, so every step is lr long, however flat the loss is. Gradient descent "
-        "takes the gradient as it is, and its steps shrink towards the minimum by themselves.",
-    ),
-    Slip(
-        "absolute value of the gradient",
-        ("lr * grad", "lr * grad.abs()"),
-        "The absolute value of the gradient is subtracted, so every coordinate can only fall. The sign says which way "
-        "is downhill: keep it.",
-    ),
-    Slip(
-        "gradient clipped",
-        ("lr * grad", "lr * grad.clamp(-1, 1)"),
-        "The gradient is cut off at -1 and 1: right where it is small, too short where it is large. Clipping is a "
-        "choice of its own, made before the rule; the rule takes the gradient as it comes.",
-    ),
-    Slip(
-        "mean over the elements",
-        ("lr * grad", "lr * grad.mean()"),
-        "The mean of the gradient over its elements is taken, so all elements move by the same {yours:.3g}. Each "
-        "element has a slope of its own and moves by lr times that. A mean over examples, where one is wanted, is in "
-        "the loss.",
-        hint=FORM,
-    ),
-    Slip(
-        "sum over the elements",
-        ("lr * grad", "lr * grad.sum()"),
-        "The gradient is summed over its elements, so all elements move by the same {yours:.3g}. Each has a slope of "
-        "its own, and moves by lr times that.",
-        hint=FORM,
-    ),
-    Slip(
-        "divided by the number of elements",
-        ("lr * grad", "lr * grad / grad.numel()"),
-        "The step is divided by the number of elements in the parameter: {ratio:.3g} of the right one in the first "
-        "case. A mean over examples is in the loss already; the number of parameters has no say in the step.",
-        hint=FORM,
-    ),
-    Slip(
-        "multiplied by the parameter",
-        ("lr * grad", "lr * grad * param"),
-        "The step is multiplied by the parameter as well: a parameter of 0 can never move, and a negative one moves "
-        "uphill. The step is lr times the gradient, wherever the parameter stands.",
-        hint=FORM,
-    ),
-    Slip(
-        "parameter in place of the gradient",
-        ("lr * grad", "lr * param"),
-        "lr times the parameter is subtracted, and the gradient is not used: whatever the loss, everything shrinks "
-        "towards 0. That is weight decay; the step goes against the gradient.",
-    ),
-)
+# ---- one step
 
 
 def _by_sub(param, grad, state, *, lr):
@@ -187,7 +67,7 @@ gradient_descent = Exercise(
         "came.",
         "`param = param - lr * grad`, and return `param, state`.",
     ),
-    slips=STEP + RESULT + GRADIENT,
+    slips=GRADIENT_DESCENT,
     also_right=(_by_sub, _by_adding),
     refuse=TORCHS_OWN,
     use=(
@@ -204,96 +84,167 @@ gradient_descent = Exercise(
 )
 
 
-# ---- the predictions
+# ---- a walk of many
 
 
-def _largest_rate(curvature: float) -> float:
-    """The largest of a thousand rates at which a start of 1 on a parabola has not grown after 1000 steps."""
-    rates = torch.linspace(0, 4 / curvature, 1001, dtype=torch.float64)
-    x = torch.ones_like(rates)
-    for _ in range(1000):
-        x, _ = reference.gradient_descent(x, curvature * x, (), lr=rates)
-    return float(rates[x.abs() <= 1 + 1e-9].max())
+def _sizes(generator: torch.Generator, low: float, high: float, *shape: int) -> Tensor:
+    """Numbers between two others with two decimals, so that the call which a card shows is the call that was made."""
+    return (low + (high - low) * torch.rand(shape, generator=generator, dtype=DOUBLE)).round(decimals=2)
 
 
-def _steps_to_a_hundredth(curvature: float, lr: float) -> float:
-    x, steps = torch.ones((), dtype=torch.float64), 0
-    while x > 0.01:
-        x, _ = reference.gradient_descent(x, curvature * x, (), lr=lr)
-        steps += 1
-    return float(steps)
+def _walk_cases(generator: torch.Generator) -> list[Call]:
+    def case(*shape: int, lr: float, steps: int, dtype=DOUBLE, at_rest: bool = False) -> Call:
+        """The gradient of a bowl, from a start whose every coordinate is 1 or more from its lowest point."""
+        scale, center = _sizes(generator, 0.5, 2.0, *shape), _sizes(generator, -1.0, 1.0, *shape)
+        start = center if at_rest else center + _sizes(generator, 1.0, 3.0, *shape)
+        what = ", at the minimum" if at_rest else ", float32" if dtype is torch.float32 else ""
+        label = f"minimize, shape {shape}{what}, lr={lr:g}, steps={steps}"
+        bowl = Quadratic(scale.to(dtype), center.to(dtype))
+        return Call((bowl, start.to(dtype)), {"lr": lr, "steps": steps}, label=label)
+
+    return [
+        case(3, lr=0.3, steps=4),
+        case(2, 3, lr=0.1, steps=7),
+        case(lr=0.25, steps=3),
+        case(4, lr=0.05, steps=1),
+        case(2, lr=5.0, steps=10),
+        case(3, lr=0.2, steps=6, dtype=torch.float32),
+        case(2, lr=0.3, steps=5, at_rest=True),
+    ]
 
 
-QUIZZES = (
-    Quiz(
-        "largest_rate_in_the_ravine",
-        "A ravine has the loss x²/2 + 25 y²/2. What is the largest learning rate at which gradient descent does not "
-        "diverge on it?",
-        lambda: _largest_rate(25.0),
-        "0.08, which is 2/25. Across the ravine a step turns y into (1 - 25 lr) y; its size stays below 1 while lr is "
-        "below 2/25. The steepest direction alone decides.",
-        beliefs=(
-            (
-                0.04,
-                "the rate that is best across: at 1/25 one step lands on the floor; up to twice that still shrinks.",
-            ),
-            (
-                2.0,
-                "the flat direction: x alone would bear a rate of 2, but y has to bear the same rate, and is steeper.",
-            ),
-            (0.16, "25/2 taken for the curvature: the second derivative of 25 y²/2 is 25, the 2 cancels."),
-            (1.0, "the usual bound for a slope of 1: what counts is the curvature, which is 25 across the ravine."),
-            (
-                0.077,
-                "2/(1 + 25), the best rate for both directions together: a little more still converges, up to 2/25.",
-            ),
-        ),
-        tolerance=0.01,
+def _walk_into_a_table(grad_fn, start, *, lr, steps):
+    path = torch.zeros(steps + 1, *start.shape, dtype=start.dtype)
+    path[0] = start
+    for t in range(steps):
+        path[t + 1] = path[t] - lr * grad_fn(path[t])
+    return path
+
+
+def _walk_of_copies(grad_fn, start, *, lr, steps):
+    x, path = start.clone(), []
+    for t in range(steps + 1):
+        path += [x.clone()]
+        if t < steps:
+            x -= lr * grad_fn(x)
+    return torch.stack(path)
+
+
+def _walk_by_the_rule(grad_fn, start, *, lr, steps):
+    def rule(param, grad, state, *, lr):
+        return param.add(grad, alpha=-lr), state
+
+    points, state = start.unsqueeze(0), ()
+    while len(points) <= steps:
+        param, state = rule(points[-1], grad_fn(points[-1]), state, lr=lr)
+        points = torch.cat((points, param.unsqueeze(0)))
+    return points
+
+
+VALLEYS = """\
+surface, walk = engine.SURFACES["himmelblau"], yours(minimize)
+starts = [(0.0, -0.5), (-0.5, -0.5), (-0.5, -1.5), (0.0, -1.5)]  # around the top of a hill
+paths = {f"from {s}": walk(surface.gradient, torch.tensor(s), lr=0.01, steps=60) for s in starts}
+show.trajectories(surface, paths)"""
+
+minimize = Exercise(
+    answer=reference.minimize,
+    probe=Function(_walk_cases),
+    points=2,
+    hints=(
+        "The same step again and again, each from where the last one ended, with the gradient of that place. Every "
+        "point is kept, and the first is `start`.",
+        "Begin with a list that holds `start`. In a loop that runs `steps` times, make a new point from the last one "
+        "and add it. `torch.stack` makes one tensor of a list of tensors.",
+        "`path = [start]`; in the loop `path.append(path[-1] - lr * grad_fn(...))`; then `return torch.stack(path)`.",
     ),
-    Quiz(
-        "steps_along_the_ravine",
-        "In the same ravine, x²/2 + 25 y²/2, the rate is 0.04: one step and y is done. After how many steps is x down "
-        "to a hundredth of its start?",
-        lambda: _steps_to_a_hundredth(1.0, 0.04),
-        "113. Every step leaves 0.96 of x, and 0.96**113 is the first power below 0.01. The rate is held down by the "
-        "steep direction, and the flat one pays: with the ratio of the two curvatures as factor.",
-        beliefs=(
-            (1.0, "y only: x is 25 times flatter, and a step takes away 4 % of it."),
-            (25.0, "25 times flatter, 25 times as many steps: after 25 of them 0.96**25 = 36 % of x is left."),
-            (100.0, "4 % of the start at each step: it is 4 % of what is left, less each time, so never done."),
-        ),
+    slips=MINIMIZE,
+    also_right=(_walk_into_a_table, _walk_of_copies, _walk_by_the_rule),
+    refuse=TORCHS_OWN,
+    task="You may call the `gradient_descent` that you wrote above.",
+    use=(
+        "# %% [markdown]\n**Your walk at work.** Four valleys of the same depth, and four starts that lie close "
+        "together. Before you run it: do neighbours end in the same valley?",
+        VALLEYS,
     ),
-    Quiz(
-        "rate_after_loss_times_1000",
-        "Someone multiplies the loss by 1000. By what must lr be multiplied so that gradient descent walks the path "
-        "it walked before?",
-        lambda: 1 / 1000,
-        "0.001. Every gradient is 1000 times longer, and the step is lr times the gradient. A good rate therefore "
-        "says something about the loss as much as about the rule.",
-        beliefs=(
-            (1.0, "the minimum has not moved, so nothing changes: the steps have, they are 1000 times longer."),
-            (1000.0, "a larger loss needs a larger rate: its gradients are larger already, by 1000."),
-            (0.0316, "the root of 1000: that is for a rule that divides by the root of something; here it is plain."),
-            (1e-6, "squared: the rate stands once beside the gradient, so 1/1000 undoes it."),
-        ),
+)
+
+
+# ---- how far a step may go
+
+
+def _hessian(generator: torch.Generator, *eigenvalues: float) -> Tensor:
+    """A symmetric matrix with nearly these eigenvalues, its numbers with two decimals."""
+    size = len(eigenvalues)
+    axes = torch.linalg.qr(torch.randn((size, size), generator=generator, dtype=DOUBLE)).Q
+    matrix = (axes @ torch.diag(torch.tensor(eigenvalues, dtype=DOUBLE)) @ axes.T).round(decimals=2)
+    return matrix.triu() + matrix.triu(1).T
+
+
+def _hessian_cases(generator: torch.Generator) -> list[Call]:
+    def call(what: str, hessian: Tensor) -> Call:
+        return Call((hessian,), label=f"max_stable_lr, {what}")
+
+    between = _sizes(generator, 3.0, 5.0).item()
+    return [
+        call("3 x 3", _hessian(generator, 6.0, 2.0, 0.5)),
+        call("4 x 4, at a saddle", _hessian(generator, 3.0, -9.0, 1.0, 0.4)),
+        call("2 x 2", _hessian(generator, 30.0, 40.0)),
+        call("2 x 2, steepest between the axes", torch.tensor([[1.0, between], [between, 0.5]], dtype=DOUBLE)),
+        call("1 x 1", _sizes(generator, 0.2, 0.9, 1, 1)),
+        call("2 x 2, float32", torch.tensor([[2.0, 0.0], [0.0, 8.0]])),
+    ]
+
+
+def _rate_by_vectors(hessian):
+    values, _ = torch.linalg.eigh(hessian)
+    return float(2 / values[-1])
+
+
+def _rate_in_any_order(hessian):
+    return 2.0 / torch.linalg.eigvals(hessian).real.max()
+
+
+def _rate_by_a_loop(hessian):
+    steepest = -math.inf
+    for value in torch.linalg.eigvalsh(hessian).tolist():
+        steepest = value if value > steepest else steepest
+    return 2 / steepest
+
+
+EDGE = """\
+diabetes, curves = engine.diabetes(dtype=torch.float64), {}
+X, y = diabetes.x_train, diabetes.y_train
+limit = yours(max_stable_lr)(2 * X.T @ X / len(y))  # the Hessian of the mean squared error
+print(f"the largest rate for a line through these data: {limit:.4f}")
+for share in (0.5, 0.98, 1.02):
+    slope = lambda w: 2 * X.T @ (X @ w - y) / len(y)
+    path = yours(minimize)(slope, torch.zeros(10, dtype=torch.float64), lr=share * limit, steps=100)
+    curves[f"{share} of it"] = ((path @ X.T - y) ** 2).mean(dim=1)
+show.loss_curves(curves, ylabel="mean squared error")"""
+
+BOWLS = """\
+show.stability()"""
+
+max_stable_lr = Exercise(
+    answer=reference.max_stable_lr,
+    probe=Function(_hessian_cases),
+    points=1,
+    hints=(
+        "Along an eigenvector a step multiplies the distance to the minimum by 1 - lr * eigenvalue. Between which two "
+        "numbers must that stay? Which eigenvalue breaks out first?",
+        "The factor reaches -1 at lr = 2 / eigenvalue, for the largest eigenvalue first. `torch.linalg.eigvalsh` gives "
+        "the eigenvalues of a symmetric matrix.",
+        "`return 2 / torch.linalg.eigvalsh(hessian)...`, with the largest of them.",
     ),
-    Quiz(
-        "where_the_gradient_is_zero",
-        "Gradient descent comes to a point where the gradient is exactly zero. What can be said?",
-        lambda: "d",
-        "It stays there for ever, whatever kind of point it is: lr times zero is zero. Only noise, memory (momentum) "
-        "or a rounding error moves it on from a saddle.",
-        choices={
-            "a": "it has found the global minimum",
-            "b": "it has found a minimum, perhaps only a local one",
-            "c": "it goes on, since lr is not zero",
-            "d": "it stays, and the point may be a minimum, a saddle or a maximum",
-        },
-        beliefs=(
-            ("a", "zero slope means lowest: it means flat there, and there may be lower places elsewhere."),
-            ("b", "flat means minimum: the top of a hill and the middle of a saddle are flat as well."),
-            ("c", "lr keeps it going: the step is lr times the gradient, and that is zero."),
-        ),
+    slips=MAX_STABLE_LR,
+    also_right=(_rate_by_vectors, _rate_in_any_order, _rate_by_a_loop),
+    use=(
+        "# %% [markdown]\n**Your rate at work.** A line through the diabetes data at half your rate, just below it and "
+        "just above:",
+        EDGE,
+        "# %% [markdown]\nNow move the rate across the limit yourself, and make one direction flatter than the other:",
+        BOWLS,
     ),
 )
 
@@ -301,7 +252,8 @@ chapter = Chapter(
     number=3,
     topic="gradient_descent",
     title="Gradient descent",
-    exercises=(gradient_descent,),
+    exercises=(gradient_descent, minimize, max_stable_lr),
     quizzes=QUIZZES,
-    intro="Write the rule that all others start from. The lesson is `notebooks/03_gradient_descent.ipynb`.",
+    intro="Write the rule that all others start from, walk with it, and find out how far a step may go. The lesson is "
+    "`notebooks/03_gradient_descent.ipynb`.",
 )

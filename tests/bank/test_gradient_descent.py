@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from coursekit.bank import index
 from coursekit.judging.check import check
-from coursekit.reference.gradient_descent import gradient_descent
-from tests.bank.judged import assert_answered, assert_named_as_itself, known, label, verdict_on_parts
+from coursekit.reference.gradient_descent import gradient_descent, minimize
+from tests.bank.judged import (
+    assert_answered,
+    assert_both_named,
+    assert_named_as_itself,
+    known,
+    label,
+    verdict_on_parts,
+)
 
 CHAPTER = index.chapter("03_gradient_descent")
-(EXERCISE,) = (e for e in CHAPTER.exercises if e.name == "gradient_descent")
+RIGHT = [(e, function) for e in CHAPTER.exercises for function in e.also_right]
 
 
 @pytest.mark.parametrize("exercise, part", known(CHAPTER), ids=label)
@@ -19,15 +27,32 @@ def test_each_mistake_is_named_as_itself(exercise, part):
     assert_named_as_itself(exercise, part)
 
 
-@pytest.mark.parametrize("function", EXERCISE.also_right)
-def test_right_answers_pass_however_they_are_written(function):
-    assert check(function, "gradient_descent").status == "passed"
+@pytest.mark.parametrize("exercise, function", RIGHT, ids=lambda x: getattr(x, "name", None) or x.__name__)
+def test_right_answers_pass_however_they_are_written(exercise, function):
+    assert check(function, exercise.name).status == "passed"
+
+
+def test_the_chapter_asks_what_it_should():
+    assert [e.name for e in CHAPTER.exercises] == ["gradient_descent", "minimize", "max_stable_lr"]
+    assert all(len(e.slips) >= 12 and len(e.also_right) >= 2 for e in CHAPTER.exercises)
 
 
 @pytest.mark.parametrize("second", ["lr_forgotten", "gradient_clipped", "divided_by_the_number_of_elements"])
 def test_two_mistakes_at_once_are_both_named(second):
     verdict = verdict_on_parts("gradient_descent", "sign_turned", second)
     assert verdict.diagnosis == f"sign_turned+{second}"
+
+
+@pytest.mark.parametrize(
+    "name, first, second",
+    [
+        ("minimize", "sign_turned", "start_left_out"),
+        ("minimize", "gradient_of_the_start_throughout", "one_step_too_many"),
+        ("max_stable_lr", "1_over_the_eigenvalue", "largest_in_size"),
+    ],
+)
+def test_two_mistakes_in_the_other_exercises_are_both_named(name, first, second):
+    assert_both_named(name, first, second)
 
 
 def test_the_numbers_in_the_words():
@@ -44,6 +69,45 @@ def test_a_library_that_is_the_answer_is_refused():
 
     assert check(delegated, "gradient_descent").status == "refused"
     assert check(gradient_descent).status == "refused"
+
+
+def test_a_walk_may_call_the_rule_and_torch_may_not_walk():
+    def stepping(param, grad, state, *, lr):
+        return param - lr * grad, state
+
+    def minimize(grad_fn, start, *, lr, steps):
+        path, state = [start], ()
+        for _ in range(steps):
+            param, state = stepping(path[-1], grad_fn(path[-1]), state, lr=lr)
+            path.append(param)
+        return torch.stack(path)
+
+    def delegated(grad_fn, start, *, lr, steps):
+        weight, path = torch.nn.Parameter(start), [start]
+        optimizer = torch.optim.SGD([weight], lr=lr)
+        for _ in range(steps):
+            weight.grad = grad_fn(weight)
+            optimizer.step()
+            path.append(weight.detach().clone())
+        return torch.stack(path)
+
+    assert check(minimize).status == "passed"
+    assert check(delegated, "minimize").status == "refused"
+
+
+def test_the_card_shows_a_walk_that_can_be_made():
+    verdict = verdict_on_parts("minimize", "sign_turned")
+    names = {"tensor": lambda values: torch.tensor(values, dtype=torch.float64), "minimize": minimize}
+    found = eval(verdict.call, names)
+    assert f"for {found[1, 0].item():.4g}" in verdict.message
+
+
+@pytest.mark.parametrize("kind", [float, torch.tensor, np.float64])
+def test_a_rate_may_be_any_kind_of_number(kind):
+    def rate(hessian):
+        return kind(2 / float(torch.linalg.eigvalsh(hessian)[-1]))
+
+    assert check(rate, "max_stable_lr").status == "passed"
 
 
 # ---- the predictions
