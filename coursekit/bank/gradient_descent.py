@@ -96,7 +96,8 @@ def _walk_cases(generator: torch.Generator) -> list[Call]:
     def case(*shape: int, lr: float, steps: int, dtype=DOUBLE, at_rest: bool = False) -> Call:
         """The gradient of a bowl, from a start whose every coordinate is 1 or more from its lowest point."""
         scale, center = _sizes(generator, 0.5, 2.0, *shape), _sizes(generator, -1.0, 1.0, *shape)
-        start = center if at_rest else center + _sizes(generator, 1.0, 3.0, *shape)
+        side = torch.tensor([-1.0, 1.0], dtype=DOUBLE).repeat(center.numel())[: center.numel()].view(shape)
+        start = center if at_rest else center + side * _sizes(generator, 1.0, 3.0, *shape)
         what = ", at the minimum" if at_rest else ", float32" if dtype is torch.float32 else ""
         label = f"minimize, shape {shape}{what}, lr={lr:g}, steps={steps}"
         bowl = Quadratic(scale.to(dtype), center.to(dtype))
@@ -114,7 +115,7 @@ def _walk_cases(generator: torch.Generator) -> list[Call]:
 
 
 def _walk_into_a_table(grad_fn, start, *, lr, steps):
-    path = torch.zeros(steps + 1, *start.shape, dtype=start.dtype)
+    path = start.new_zeros(steps + 1, *start.shape)
     path[0] = start
     for t in range(steps):
         path[t + 1] = path[t] - lr * grad_fn(path[t])

@@ -7,9 +7,13 @@ import textwrap
 from html import escape
 from importlib import resources
 
+from coursekit.judging.drawing import draw
 from coursekit.judging.verdict import STATUSES, Check, Picture, Verdict
 
 SIGNS = {True: "✓", False: "✗", None: "·"}
+KINDS = {True: ("yes", "holds"), False: ("no", "fails"), None: ("off", "open")}  # class, and the sign in a word
+LATER = " (not looked at yet)"
+INDENT = {"subsequent_indent": " " * 6, "break_long_words": False}
 _ids = itertools.count(1)
 
 
@@ -24,16 +28,17 @@ STYLE = style("card.css")
 def text(verdict: Verdict) -> str:
     """The card in plain text, the same content in the same order."""
     sign, word = STATUSES[verdict.status]
-    lines = [f"{sign} {word}: {verdict.exercise} ({verdict.points:g} of {verdict.max_points:g} points)"]
+    points = f" ({_points(verdict)})" if _points(verdict) else ""
+    lines = [f"{sign} {word}: {verdict.exercise}{points}"]
     for line in verdict.message.splitlines():
         lines += textwrap.wrap(line, 100, initial_indent="  ", subsequent_indent="  ")
-    if verdict.status not in ("not_attempted", "refused", "internal"):
-        lines += [f"    {_check_text(check)}" for check in verdict.checks]
+    for check in _shown(verdict):
+        lines += textwrap.wrap(f"{SIGNS[check.ok]} {_check_text(check)}", 100, initial_indent="    ", **INDENT)
+    if verdict.picture:
+        lines += textwrap.wrap(_picture_words(verdict.picture), 100, initial_indent="  ", subsequent_indent="  ")
     if verdict.call:
         lines += ["  The call that shows it:", *(f"    {line}" for line in verdict.call.splitlines())]
-    if verdict.picture:
-        lines += [f"  {_picture_words(verdict.picture)}"]
-    if verdict.hints and verdict.status != "passed":
+    if _hint_order(verdict):
         lines.append(f'  A hint: hint("{verdict.exercise}", {verdict.hint})')
     return "\n".join(lines)
 
@@ -42,45 +47,57 @@ def html(verdict: Verdict, *, picture: bool = True, hints: bool = True) -> str:
     """The card as self-contained HTML; every text of a learner's is escaped."""
     name = f"ck{next(_ids)}"
     sign, word = STATUSES[verdict.status]
-    points = f"{verdict.points:g} of {verdict.max_points:g} points" if verdict.max_points else ""
     parts = [
         f"<h4>{sign} {escape(word)} — {escape(verdict.exercise)}</h4>",
         f"<p>{_inline(verdict.message)}</p>" if verdict.message else "",
         _checks(verdict),
-        _picture(verdict.picture) if picture and verdict.picture else "",
+        draw(verdict.picture, _picture_words(verdict.picture)) if picture and verdict.picture else "",
         f"<details><summary>The call that shows it</summary><pre>{escape(verdict.call)}</pre></details>"
         if verdict.call
         else "",
         _hints(verdict) if hints else "",
-        f'<p class="off">{points}</p>' if points else "",
+        f'<p class="off">{_points(verdict)}</p>' if _points(verdict) else "",
     ]
     style = STYLE.replace("#card", f"#{name}")  # ids of its own: many cards stand in one notebook
     head = f'<section id="{name}" class="{verdict.status}" aria-label="{escape(word)}: {escape(verdict.exercise)}">'
     return f"{head}<style>{style}</style>{''.join(parts)}</section>"
 
 
+def _points(verdict: Verdict) -> str:
+    """The points, where there are any to be had; a fault of the course's own says nothing about them."""
+    if not verdict.max_points or verdict.status == "internal":
+        return ""
+    return f"{verdict.points:g} of {verdict.max_points:g} point{'s' * (verdict.max_points != 1)}"
+
+
+def _shown(verdict: Verdict) -> tuple[Check, ...]:
+    return () if verdict.status in ("not_attempted", "refused", "internal") else verdict.checks
+
+
 def _check_text(check: Check) -> str:
-    return f"{SIGNS[check.ok]} {check.name}{': ' + check.detail if check.detail else ''}"
+    return f"{check.name}{': ' + check.detail if check.detail else ''}{LATER if check.ok is None else ''}"
 
 
 def _checks(verdict: Verdict) -> str:
-    if verdict.status in ("not_attempted", "refused", "internal"):
-        return ""
-    kinds = {True: "yes", False: "no", None: "off"}
     rows = []
-    for c in verdict.checks:
-        words = escape(_check_text(c)[2:]) + (" (not looked at yet)" if c.ok is None else "")
-        rows.append(f'<li class="{kinds[c.ok]}"><b>{SIGNS[c.ok]}</b> {words}</li>')
-    return f"<ul>{''.join(rows)}</ul>"
+    for check in _shown(verdict):
+        kind, word = KINDS[check.ok]
+        sign = f'<b role="img" aria-label="{word}">{SIGNS[check.ok]}</b>'
+        rows.append(f'<li class="{kind}">{sign} {escape(_check_text(check))}</li>')
+    return f"<ul>{''.join(rows)}</ul>" if rows else ""
+
+
+def _hint_order(verdict: Verdict) -> list[int]:
+    """The hints by number, the one that fits the mistake first."""
+    if verdict.status in ("passed", "internal") or not verdict.hints:
+        return []
+    first = min(max(verdict.hint, 1), len(verdict.hints))
+    return [first, *(n for n in range(1, len(verdict.hints) + 1) if n != first)]
 
 
 def _hints(verdict: Verdict) -> str:
-    """Hints folded, the one that fits the mistake first."""
-    if verdict.status in ("passed", "internal") or not verdict.hints:
-        return ""
-    first = min(max(verdict.hint, 1), len(verdict.hints))
-    order = [first, *(n for n in range(1, len(verdict.hints) + 1) if n != first)]
     fold = "<details><summary>Hint {n} of {all}</summary><p>{text}</p></details>"
+    order = _hint_order(verdict)
     return "".join(fold.format(n=n, all=len(order), text=_inline(verdict.hints[n - 1])) for n in order)
 
 
@@ -91,65 +108,9 @@ def _inline(words: str) -> str:
 
 
 def _picture_words(p: Picture) -> str:
-    ends = f"it is at {p.yours[-1]:.3g}, the reference at {p.reference[-1]:.3g}"
+    ends = f"it is {_place(p.yours[-1])}, the reference {_place(p.reference[-1])}"
     return f"{p.caption}: yours is elsewhere from step {p.first_difference} on; after {len(p.yours) - 1} steps {ends}."
 
 
-def _picture(picture: Picture) -> str:
-    """Both paths against the step: the reference solid and wide, the learner's dashed, the first difference ringed."""
-    width, height, left, right, top, bottom = 640, 216, 52, 132, 12, 34
-    ref, yours = picture.reference, picture.yours
-    inside = [x for x in (*ref, *yours) if abs(x) < 1e6]
-    low, high = min(inside), max(inside)
-    reach = 3 * ((max(ref) - min(ref)) or 1.0)
-    low, high = max(low, min(ref) - reach), min(high, max(ref) + reach)  # a diverging path must not flatten the other
-    span = (high - low) or 1.0
-
-    def at(step: int, value: float) -> tuple[float, float]:
-        value = min(max(value, low), high) if value == value else low
-        x = left + (width - left - right) * step / (len(ref) - 1)
-        return x, top + (height - top - bottom) * (1 - (value - low) / span)
-
-    def line(values: tuple[float, ...], style: str) -> str:
-        points = " ".join("{:.1f},{:.1f}".format(*at(i, v)) for i, v in enumerate(values))
-        return f'<polyline points="{points}" fill="none" style="{style}"/>'
-
-    first = picture.first_difference or 0
-    fx, fy = at(first, yours[first])
-    labels = _end_labels(at(len(ref) - 1, ref[-1])[1], at(len(ref) - 1, yours[-1])[1], width - right + 8)
-    grid = "".join(_gridline(v, at(0, v)[1], left, width - right) for v in (low, (low + high) / 2, high))
-    ticks = "".join(
-        f'<text x="{at(s, low)[0]:.1f}" y="{height - 18}" text-anchor="middle">{s}</text>'
-        for s in range(0, len(ref), max(1, (len(ref) - 1) // 4))
-    )
-    words = escape(_picture_words(picture))
-    return (
-        # an untrusted notebook drops the style and the drawing but not its labels: without the style they are hidden
-        f'<figure><p hidden="hidden"><svg viewBox="0 0 {width} {height}" role="img">'
-        f"<title>{words}</title>"
-        f"{grid}{ticks}"
-        f"{line(ref, 'stroke:var(--ref-wide);stroke-width:6;stroke-linejoin:round')}"
-        f"{line(yours, 'stroke:var(--yours);stroke-width:2.5;stroke-dasharray:7 4')}"
-        f'<circle cx="{fx:.1f}" cy="{fy:.1f}" r="6" fill="none" style="stroke:var(--bad);stroke-width:2"/>'
-        f'<text x="{fx + 10:.1f}" y="{max(fy - 6, top + 6):.1f}" style="fill:var(--bad);font-weight:600">'
-        f"first difference: step {first}</text>{labels}"
-        f'<text x="{(left + width - right) / 2}" y="{height - 3}" text-anchor="middle">step</text></svg></p>'
-        f"<figcaption>{words}</figcaption></figure>"
-    )
-
-
-def _end_labels(reference: float, yours: float, x: int) -> str:
-    """The names at the ends of the two lines, moved apart where they would stand on each other."""
-    ends = sorted([(reference, "ref", "reference (solid)"), (yours, "yours", "yours (dashed)")])
-    heights = [ends[0][0], max(ends[1][0], ends[0][0] + 15)]
-    return "".join(
-        f'<text x="{x}" y="{y + 4:.1f}" style="fill:var(--{colour});font-weight:600">{words}</text>'
-        for y, (_, colour, words) in zip(heights, ends, strict=True)
-    )
-
-
-def _gridline(value: float, y: float, left: int, right: int) -> str:
-    return (
-        f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" style="stroke:var(--line)"/>'
-        f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>'
-    )
+def _place(value: float) -> str:
+    return "not a number" if value != value else f"at {value:.3g}"

@@ -134,21 +134,19 @@ def call(prepared: Prepared, d: Difference) -> str:
 def _steps_call(name: str, case: Steps, d: Difference) -> str:
     """One element of the case, from its start to the step that differs: a rule sees each element alone."""
     element = d.element or (0,) * case.param.dim()
-    start, last = _number(case.param[element]), d.step or 1
-    fields = [str(x) if k == "t" else f"tensor({_number(x[element])})" for k, x in case.state.items()]
-    state = f"{case.state_name}({', '.join(fields)})"
+    start, last = f"torch.tensor({_number(case.param[element])})", d.step or 1
+    fields = [str(x) if k == "t" else f"torch.tensor({_number(x[element])})" for k, x in case.state.items()]
+    state, hyper = f"{case.state_name}({', '.join(fields)})", settings(case.hyper)
     if isinstance(case.grads, Quadratic):
         scale, center = (x.expand_as(case.param)[element].item() for x in (case.grads.scale, case.grads.center))
-        second = f"lambda x: {scale:.6g} * (x - {center:.6g})"
-    elif last == 1:
-        second = f"tensor({_number(case.grads[0][element])})"
+        second, loop = f"lambda x: {scale:.6g} * (x - {center:.6g})", f"for _ in range({last})"
     else:
-        grads = ", ".join(_number(g[element]) for g in case.grads[:last])
-        return (
-            f"param, state = tensor({start}), {state}\nfor grad in ({grads}):\n"
-            f"    param, state = {name}(param, tensor(grad), state, {settings(case.hyper)})"
-        )
-    return f"{name}(tensor({start}), {second}, {state}, {settings(case.hyper)})"
+        numbers = [_number(g[element]) for g in case.grads[:last]]
+        second = f"torch.tensor({numbers[0] if last == 1 else 'grad'})"
+        loop = f"for grad in ({', '.join(numbers)})"
+    if last == 1:
+        return f"{name}({start}, {second}, {state}, {hyper})"
+    return f"param, state = {start}, {state}\n{loop}:\n    param, state = {name}(param, {second}, state, {hyper})\nparam"
 
 
 def _number(x: Tensor) -> str:
@@ -160,7 +158,7 @@ def _number(x: Tensor) -> str:
 def _literal(x: Any) -> str:
     if isinstance(x, Tensor):
         numbers = torch.round(x.double(), decimals=4).tolist() if x.is_floating_point() else x.tolist()
-        return f"tensor({numbers})" if x.numel() <= 12 else f"<tensor of shape {tuple(x.shape)}>"
+        return f"torch.tensor({numbers})" if x.numel() <= 12 else f"<tensor of shape {tuple(x.shape)}>"
     if isinstance(x, tuple):
         return f"({', '.join(map(_literal, x))}{',' * (len(x) == 1)})"
     if isinstance(x, list):

@@ -80,7 +80,7 @@ def test_sign_and_word_stand_together_in_both_forms(status):
     for form in (text(verdict), words_of(Page(html(verdict)))):
         assert sign in form and word in form and "adam" in form
         assert "What is said of it." in form
-        assert "1.5 of 3 points" in form
+        assert ("1.5 of 3 points" in form) == (status != "internal")  # a fault of the course's own costs nobody points
 
 
 def test_both_forms_say_the_same():

@@ -229,7 +229,7 @@ def test_what_a_rule_must_return(function, words):
     verdict = check(function, "adam")
     assert verdict.status == "wrong"
     assert words in verdict.message
-    assert verdict.call.startswith("adam(tensor(")
+    assert verdict.call.startswith("adam(torch.tensor(")
 
 
 def test_an_endless_loop_ends_when_the_time_is_up():

@@ -167,7 +167,7 @@ POINTS = (
     ),
     Slip(
         "step held in float32",
-        ("step = torch.zeros_like(gradient)", "step = torch.zeros(x.numel())"),
+        ("step = torch.zeros_like(gradient)", "step = torch.zeros(x.numel(), device=x.device)"),
         "The step is made by `torch.zeros(...)`, which is float32 unless told otherwise: there 0.1 is 0.10000000149, "
         "and you divide by another h than you went: {yours:.9g} for {expected:.9g}. `torch.zeros_like(x)` takes the "
         "dtype of `x`.",
@@ -269,7 +269,7 @@ RESULT = (
     ),
     Slip(
         "float32 whatever x is",
-        ("torch.zeros_like(x)", "torch.zeros(x.shape)"),
+        ("torch.zeros_like(x)", "torch.zeros(x.shape, device=x.device)"),
         "`torch.zeros(...)` makes float32 unless it is told otherwise, and the slopes of a float64 point are cut to 7 "
         "digits when they are written into it. `torch.zeros_like(x)` takes the dtype of `x`.",
         hint=LINE,
