@@ -78,7 +78,9 @@ def _first(scale: Scale, picture: Picture) -> str:
     """An upright at the first step that differs, a ring where the learner's path is then, and the words."""
     first = picture.first_difference or 0
     x, value = scale.x(first), picture.yours[first]
-    ring = f'<circle cx="{x:.1f}" cy="{scale.y(value):.1f}" r="6" fill="none" style="stroke:var(--bad);stroke-width:2"/>'
+    ring = (
+        f'<circle cx="{x:.1f}" cy="{scale.y(value):.1f}" r="6" fill="none" style="stroke:var(--bad);stroke-width:2"/>'
+    )
     near_end = first > 0.7 * scale.steps
     words = f"first difference: step {first}{', not a number' if value != value else ''}"
     return (
@@ -92,11 +94,13 @@ def _first(scale: Scale, picture: Picture) -> str:
 def _names(scale: Scale, picture: Picture) -> str:
     """The names beside the ends of the two lines, moved apart where they would stand on each other."""
     last = picture.yours[-1]
-    state = "not a number" if last != last else "dashed" if scale.inside(last) else "off the scale"
-    named = [(picture.reference[-1], "ref", "reference (solid)"), (last, "yours", f"yours ({state})")]
+    state = ": NaN" if last != last else " (dashed)" if scale.inside(last) else ": off scale"
+    named = [(picture.reference[-1], "ref", "reference (solid)"), (last, "yours", f"yours{state}")]
     low, high = scale.y(scale.low), scale.y(scale.high)
     ends = sorted((min(max(scale.y(v), high), low) if v == v else low, colour, words) for v, colour, words in named)
-    heights = [ends[0][0], max(ends[1][0], ends[0][0] + 15)]
+    second = max(ends[1][0], ends[0][0] + 15)
+    up = max(second - low, 0)  # not into the numbers below
+    heights = [ends[0][0] - up, second - up]
     return "".join(
         _text(WIDTH - RIGHT + 8, y + 4, words, f"fill:var(--{colour}){BOLD}")
         for y, (_, colour, words) in zip(heights, ends, strict=True)

@@ -146,7 +146,9 @@ def _steps_call(name: str, case: Steps, d: Difference) -> str:
         loop = f"for grad in ({', '.join(numbers)})"
     if last == 1:
         return f"{name}({start}, {second}, {state}, {hyper})"
-    return f"param, state = {start}, {state}\n{loop}:\n    param, state = {name}(param, {second}, state, {hyper})\nparam"
+    return (
+        f"param, state = {start}, {state}\n{loop}:\n    param, state = {name}(param, {second}, state, {hyper})\nparam"
+    )
 
 
 def _number(x: Tensor) -> str:

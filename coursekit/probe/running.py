@@ -59,7 +59,7 @@ def run(
                 if _ends_it(outcomes[-1]):
                     break
     except TimeUp:
-        message = f"it was still running after {seconds:g} s: is there a loop that never ends?"
+        message = f"It was still running after {seconds:g} s: is there a loop that never ends?"
         outcomes.append(Outcome(fault=Fault("time", message)))
     finally:
         torch.set_default_dtype(dtype)

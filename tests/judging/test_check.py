@@ -240,7 +240,7 @@ def test_an_endless_loop_ends_when_the_time_is_up():
 
     verdict = check(identity, seconds=0.5)
     assert verdict.status == "timeout"
-    assert verdict.message == "it was still running after 0.5 s: is there a loop that never ends?"
+    assert verdict.message == "It was still running after 0.5 s: is there a loop that never ends?"
 
 
 def test_a_stub_is_not_attempted_and_costs_nothing():

@@ -153,7 +153,7 @@ class WarmParent:
             except ValueError as error:
                 return Failed("crashed", cut(f"what its process sent back cannot be read: {error}"))
         if kind == b"t":
-            words = f"it was still running after {self.seconds:g} s: is there a loop that never ends?"
+            words = f"It was still running after {self.seconds:g} s: is there a loop that never ends?"
             return Failed("timeout", words)
         if kind == b"m":
             return Failed("memory", f"it asked for more than {self.memory / 2**30:.1f} GB of memory")
