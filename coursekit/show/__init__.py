@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from coursekit.show.movable.saddle_escape import saddle_escape
     from coursekit.show.movable.schedule_composer import schedule_composer
     from coursekit.show.movable.stability import stability
-    from coursekit.show.plots import digits_grid, heatmap, lines, loss_curves, trajectories
+    from coursekit.show.plots import digits_grid, gradient_norms, heatmap, lines, loss_curves, trajectories
 
 __all__ = [
     "digits_grid",
@@ -24,6 +24,7 @@ __all__ = [
     "effective_rates",
     "formula",
     "gradient_cloud",
+    "gradient_norms",
     "heatmap",
     "lines",
     "loss_curves",
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 # no module may have the name of what it offers: importing it would put the module in its place
-_MODULE = dict.fromkeys(("digits_grid", "heatmap", "lines", "loss_curves", "trajectories"), "plots")
+_MODULE = dict.fromkeys(("digits_grid", "gradient_norms", "heatmap", "lines", "loss_curves", "trajectories"), "plots")
 _MODULE["formula"] = "formulas"
 _MOVABLE = (
     "dropout_statistics",

@@ -155,6 +155,39 @@ def loss_curves(
     return _draw_lines(drawn, xlabel, ylabel, log, title, theme)
 
 
+def gradient_norms(norms: Mapping[str, Any], *, title: str = "", theme: str = "light") -> Picture:
+    """Draw the norm of the gradient by layer, on a log axis, where a straight slope is one factor a layer.
+
+    Args:
+        norms: for each network under its name the norms of its layers' gradients, the layer nearest to the input first:
+            shape (layers,), or (seeds, layers), drawn as median and band. Networks may differ in depth.
+        title, theme: as in `lines`.
+
+    Returns:
+        The figure; `.describe()` says how many times the last layer's gradient arrives at the first.
+
+    Raises:
+        ValueError: no network, a negative norm, or norms of another shape.
+    """
+    values = {name: array(v, f"the norms of {name!r}", (1, 2)) for name, v in _named(norms, "norm").items()}
+    for name, v in values.items():
+        if (v < 0).any():
+            raise ValueError(f"a norm is 0 or more; those of {name!r} go down to {v.min():.3g}")
+    medians = {name: np.median(v, axis=0) if v.ndim == 2 else v for name, v in values.items()}
+    seen = {name: (np.arange(1, v.shape[-1] + 1), np.where(v > 0, v, np.nan)) for name, v in values.items()}
+    figure = _draw_lines(seen, "layer, counted from the input", "norm of the gradient", True, title, theme)
+    figure.axes[0].xaxis.get_major_locator().set_params(integer=True)
+    return figure.say(f"Norm of the gradient by layer: {'; '.join(_norm_words(*item) for item in medians.items())}.")
+
+
+def _norm_words(name: str, norm: np.ndarray) -> str:
+    lost = np.flatnonzero(~(np.isfinite(norm) & (norm > 0)))
+    if lost.size:
+        return f"{name}, layer {lost[-1] + 1} has {norm[lost[-1]]:g}"
+    share = style.number(float(norm[0] / norm[-1]))
+    return f"{name}, layer 1 has {share} times that of layer {len(norm)}"
+
+
 def _named(curves: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(curves, Mapping) or not curves:
         raise ValueError(f"the {what}s must come as a dict with a name for each, and at least one; got {curves!r:.80}")

@@ -197,3 +197,31 @@ def test_bad_input_is_refused_with_what_was_wanted(call, message):
 def test_what_is_no_number_is_a_type_error():
     with pytest.raises(TypeError, match="must be numbers"):
         show.loss_curves({"a": ["low", "high"]})
+
+
+def test_gradient_norms_count_layers_from_the_input_and_say_what_arrives_there():
+    figure = show.gradient_norms({"tanh": [[1e-6, 1e-3, 1.0], [3e-6, 3e-3, 3.0]], "relu": [0.5, 1.0, 1.0, 0.25]})
+    axes = figure.axes[0]
+    assert axes.get_yscale() == "log"
+    assert [list(line.get_xdata()) for line in axes.lines[:2]] == [[1, 2, 3], [1, 2, 3, 4]]
+    assert all(tick == int(tick) for tick in axes.get_xticks())
+    assert figure.describe() == (
+        "Norm of the gradient by layer: tanh, layer 1 has 1e-6 times that of layer 3; "
+        "relu, layer 1 has 2 times that of layer 4."
+    )
+
+
+def test_gradient_norms_say_where_nothing_or_no_number_arrives():
+    figure = show.gradient_norms({"dead": [0.0, 0.0, 1.0], "burst": [float("inf"), 1e30, 1.0]})
+    pixels(figure)
+    assert "dead, layer 2 has 0" in figure.describe()
+    assert "burst, layer 1 has inf" in figure.describe()
+
+
+@pytest.mark.parametrize(
+    ("norms", "words"),
+    [({"a": [1.0, -1.0]}, "0 or more"), ({}, "at least one"), ({"a": [[[1.0]]]}, "shape"), ([1.0], "dict")],
+)
+def test_gradient_norms_refuse(norms, words):
+    with pytest.raises(ValueError, match=words):
+        show.gradient_norms(norms)
