@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from coursekit import show
+from coursekit.reference.gradient_descent import GradientDescentState
+from coursekit.reference.rule import rule
 from coursekit.show import style
 from coursekit.show.movable import base
 from coursekit.show.movable.playground import words
@@ -107,9 +110,40 @@ def test_a_mistake_is_said_where_the_line_would_be(opened):
         raise KeyError("no <such> velocity")
 
     page = opened(show.playground(rules=[adam], steps=5).standalone_html())
-    assert "your adam is not drawn: KeyError: 'no <such> velocity'" in page.caption
-    assert page.page.get_by_label("your adam").is_disabled()
+    assert re.search(r"your adam is not drawn: it raises KeyError in line \d+: 'no <such> velocity'\.", page.caption)
+    assert page.page.get_by_label("your adam (not drawn: raises KeyError)").is_disabled()
     assert page.page.get_by_label("adam", exact=True).is_enabled()
+    alone = opened(show.playground(rules=["adam"], steps=5).standalone_html())
+    assert [page.pixels(0), page.pixels(1)] == [alone.pixels(0), alone.pixels(1)]
+
+
+def test_the_legend_says_where_a_line_is_lost(opened):
+    def gradient_descent(param, grad, state, *, lr):
+        return param - (lr * grad).where(lr * grad.abs() < 1.2, float("nan")), state
+
+    page = opened(show.playground(rules=[gradient_descent], steps=5).standalone_html())
+    remarks = []
+    page.slider("learning rate").focus()
+    for key in ("Home", "End"):
+        page.page.keyboard.press(key)
+        page.settle()
+        remarks.append(page.page.locator(".ck-checks .ck-note").all_text_contents())
+    assert remarks == [["", ""], ["(outside the picture)", "(not a number)"]]
+    assert "your gradient_descent diverges: not a number from step 1 on" in page.caption
+
+
+def test_the_ground_is_drawn_where_no_rule_works(opened):
+    def broken(param, grad, state, *, lr=0.1):
+        raise ValueError
+
+    page = opened(show.playground(rules=[rule(GradientDescentState)(broken)], steps=5).standalone_html())
+    assert "your broken is not drawn: it raises ValueError in line" in page.caption
+    assert page.page.get_by_label("your broken (not drawn: raises ValueError)").is_disabled()
+    colors = page.page.evaluate(
+        "() => { const canvas = document.querySelector('.ck-pictures canvas');"
+        "return new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size; }"
+    )
+    assert colors > 50
 
 
 def test_without_a_kernel_the_start_stays_and_the_text_says_so(opened, playground):

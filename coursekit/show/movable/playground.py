@@ -15,6 +15,7 @@ from coursekit.reference import RULES
 from coursekit.reference.rule import check_hyperparameters, hyperparameters
 from coursekit.show import style
 from coursekit.show.movable import table
+from coursekit.show.movable.mistakes import Mistake, mistake
 from coursekit.show.movable.moving import moving
 from coursekit.show.movable.table import Line, Sliders
 from coursekit.show.relief import find_surface
@@ -37,7 +38,7 @@ def playground(
     """Show how rules walk down a surface, with sliders for the learning rate, one more hyperparameter and the step.
 
     A learner's own function stands beside the reference of its name, dashed. Where it raises an error, returns the
-    wrong thing or takes longer than 10 s, the figure says so and draws the others. The start can be moved by the
+    wrong thing or takes longer than 5 s, the figure says so and draws the others. The start can be moved by the
     pointer or the arrow keys while a kernel runs. Without anywidget the paths in the middle of the sliders are drawn.
 
     Args:
@@ -63,7 +64,7 @@ def playground(
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps must be a whole number, at least 1; got {steps!r}")
     sliders = _sliders(lines, lr, hyper)
-    late: set[str] = set()  # lines that took too long: not tried again when the start moves
+    late: dict[str, Mistake] = {}  # lines that took too long: not tried again when the start moves
 
     def data(point: tuple[float, float]) -> dict[str, Any]:
         return {**_scene(surface, sliders, steps), **_walks(lines, surface, point, sliders, steps, late)}
@@ -165,27 +166,32 @@ def _scene(surface: Surface, sliders: Sliders, steps: int) -> dict[str, Any]:
 
 
 def _walks(
-    lines: list[Line], surface: Surface, start: tuple[float, float], sliders: Sliders, steps: int, late: set[str]
+    lines: list[Line],
+    surface: Surface,
+    start: tuple[float, float],
+    sliders: Sliders,
+    steps: int,
+    late: dict[str, Mistake],
 ) -> dict[str, Any]:
     """The part of the data that depends on the start: each line with its look, its paths, or why it has none."""
     shown, points, losses = [], [], []
     references = own = 0
     blank = torch.full((len(sliders.lrs), len(sliders.values), steps + 1), math.nan)
     for line in lines:
-        note, walked, heights = None, blank[..., None].expand(*blank.shape, 2), blank
+        wrong, walked, heights = late.get(line.name), blank[..., None].expand(*blank.shape, 2), blank
         try:
-            if line.name in late:
-                raise TimeoutError(f"it takes longer than {table.PATIENCE:g} s")
-            walked, heights = table.paths(line, surface, start, sliders, steps)
+            if not wrong:
+                walked, heights = table.paths(line, surface, start, sliders, steps)
         except Exception as error:
             if not line.own:
                 raise
-            note = _one_line(error)
+            wrong = mistake(error, line.rule)
             if isinstance(error, TimeoutError):
-                late.add(line.name)
+                late[line.name] = wrong
         look = _own_look(own) if line.own else style.series(references)
         own, references = own + line.own, references + (not line.own)
-        shown.append({**look._asdict(), "name": line.name, "own": line.own, "note": note})
+        said = wrong or Mistake("", "")
+        shown.append({**look._asdict(), "name": line.name, "own": line.own, **said._asdict()})
         points.append(table.encode_points(walked, surface))
         losses.append(table.encode_heights(heights, surface))
     return {
@@ -199,13 +205,6 @@ def _walks(
 def _own_look(index: int) -> style.Series:
     """A learner's line: dashes in the ink of the page (no colour), or in the last colours for a second and third."""
     return style.Series(("", *reversed(style.COLORS))[index], (style.OWN_DASHES[0] + index, style.OWN_DASHES[1]))
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, NotImplementedError):
-        return "it is not written yet"  # an exercise as it is handed out
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said[:200] + '…' if len(said) > 200 else said}".rstrip(": .")
 
 
 def words(data: dict[str, Any]) -> str:
@@ -252,7 +251,9 @@ def _still(surface: Surface, lines: list[Line], start: tuple[float, float], slid
         except Exception as error:
             if not line.own:
                 raise
-            notes.append(f" {line.name} is not drawn: {_one_line(error)}.")
+            notes.append(f" {line.name} is not drawn: {mistake(error, line.rule).note}.")
     second = f", {sliders.hyper} {style.number(middle.values[0])}" if sliders.hyper else ""
-    figure = trajectories(surface, drawn, title=f"learning rate {style.number(middle.lrs[0])}{second}")
-    return figure.say(f"{figure.describe()}{''.join(notes)} Learning rate {style.number(middle.lrs[0])}{second}.")
+    title = f"learning rate {style.number(middle.lrs[0])}{second}"
+    figure = trajectories(surface, drawn or {"start": np.array([start])}, title=title)
+    said = figure.describe() if drawn else f"Contours of the {surface.name.replace('_', ' ')} surface without a path."
+    return figure.say(f"{said}{''.join(notes)} Learning rate {style.number(middle.lrs[0])}{second}.")

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 TOP = 65534  # the highest code of a number; one more stands for what is not a number
 DECADES = (-12.0, 9.0)  # heights above the lowest are kept as powers of ten in this range
-PATIENCE = 10.0  # seconds for a learner's rule
+PATIENCE = 5.0  # seconds for a learner's rule
 
 
 class Line(NamedTuple):
@@ -80,7 +80,9 @@ def paths(
 
     found = within(PATIENCE, run) if line.own else run()
     shape = (len(sliders.lrs), len(sliders.values), steps + 1)
-    walked, heights = (found.paths, found.losses) if len(grids) > 1 else (found.paths[:, None], found.losses[:, None])
+    walked, heights = found.paths.detach(), found.losses.detach()  # a learner may have switched gradients on
+    if len(grids) == 1:
+        walked, heights = walked[:, None], heights[:, None]
     return walked.expand(*shape, 2), heights.expand(shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 
@@ -94,11 +95,25 @@ def test_a_learners_own_rule_needs_no_reference():
 
 
 def raises(param, grad, state, *, lr):
-    raise KeyError("no such velocity")
+    velocity = state[0]["no such velocity"]
+    return param - lr * velocity, state
 
 
 def leaves(param, grad, state, *, lr):
     sys.exit(1)
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+def raises_without_words(param, grad, state, *, lr):
+    raise Silent
+
+
+def raises_what_no_page_can_hold(param, grad, state, *, lr):
+    raise ValueError("\x1b[31m" + "\ud800" + "<b>" + 300 * "x")
 
 
 def wrong_shape(param, grad, state, *, lr):
@@ -109,27 +124,57 @@ def nothing(param, grad, state, *, lr):
     pass
 
 
+def norm(param, grad, state, *, lr):
+    return param - lr * grad / grad.norm(), state
+
+
 def blank(param, grad, state, *, lr):
     raise NotImplementedError
 
 
 @pytest.mark.parametrize(
-    ("function", "message"),
+    ("function", "brief", "message"),
     [
-        (raises, "KeyError: 'no such velocity'"),
-        (leaves, "RuntimeError: it raises SystemExit"),
-        (wrong_shape, "ValueError: gradient_descent: the new parameter"),
-        (nothing, "it returned None"),
-        (blank, "your gradient_descent is not drawn: it is not written yet; adam"),
+        (raises, "raises IndexError", "it raises IndexError in line %d: tuple index out of range"),
+        (raises_without_words, "raises Silent", "it raises Silent in line %d; adam"),
+        (raises_what_no_page_can_hold, "raises ValueError", "in line %d: [31m <b>xxx"),
+        (leaves, "", "it raises SystemExit"),
+        (wrong_shape, "wrong result", "must keep its shape (2,); it has ()"),
+        (nothing, "wrong result", "it returned None"),
+        (norm, "", "a rule must treat every element on its own"),
+        (blank, "not written yet", "it is not written yet; adam"),
     ],
 )
-def test_a_mistake_is_said_in_place_and_the_others_are_drawn(function, message, monkeypatch):
+def test_a_mistake_is_said_in_place_and_the_others_are_drawn(function, brief, message, monkeypatch):
     monkeypatch.setattr(function, "__name__", "gradient_descent")
     figure = show.playground("ravine", [function, "adam"], steps=5)
     assert names(figure) == ["gradient_descent", "your gradient_descent", "adam"]
-    assert message in figure.describe()
-    assert "adam ends at" in figure.describe()
-    assert figure.data["lines"][1]["note"]
+    said = figure.describe()
+    assert said.isprintable() and html.escape(said) in figure.standalone_html()
+    assert "; your gradient_descent is not drawn: " in said
+    assert message.replace("%d", str(function.__code__.co_firstlineno + 1)) in said
+    assert "; adam ends at" in said
+    assert [line["brief"] for line in figure.data["lines"]] == ["", brief, ""]
+    alone = show.playground("ravine", ["gradient_descent", "adam"], steps=5)
+    np.testing.assert_array_equal(table_of(figure)[[0, 2]], table_of(alone))
+
+
+def test_a_learner_may_leave_gradients_on():
+    def gradient_descent(param, grad, state, *, lr):
+        return (param - lr * grad).clone().requires_grad_(), state
+
+    own, reference = table_of(show.playground(rules=[gradient_descent], steps=5))
+    np.testing.assert_array_equal(own, reference)
+
+
+def test_when_no_rule_can_be_drawn_the_ground_is():
+    @rule(GradientDescentState)
+    def broken(param, grad, state, *, lr=0.1):
+        raise ValueError("not today")
+
+    figure = show.playground(rules=broken, steps=5)
+    assert figure.describe().endswith(": not today.")
+    assert figure.data["heights"] == show.playground(rules=["adam"], steps=5).data["heights"]
 
 
 def test_a_learners_nan_is_said_with_its_step():
@@ -149,11 +194,12 @@ def test_a_rule_that_does_not_end_is_said_and_not_tried_again(monkeypatch):
             pass
 
     monkeypatch.setattr(table, "PATIENCE", 0.2)
-    figure = show.playground("ravine", [gradient_descent], steps=5)
-    assert "your gradient_descent is not drawn: TimeoutError: it takes longer than 0.2 s." in figure.describe()
+    figure = show.playground("ravine", [gradient_descent, "adam"], steps=5)
+    assert "your gradient_descent is not drawn: it takes longer than 0.2 s; adam ends" in figure.describe()
     figure._handle_custom_msg({"kind": "start", "start": [1, 1]}, [])
     assert len(calls) == 1
-    assert "your gradient_descent is not drawn" in figure.describe()
+    assert "your gradient_descent is not drawn: it takes longer than 0.2 s; adam ends" in figure.describe()
+    assert figure.data["lines"][1]["brief"] == "too slow"
 
 
 def test_a_new_start_from_the_browser_makes_the_table_anew(monkeypatch):
@@ -183,8 +229,18 @@ def test_without_anywidget_the_picture_stands_still_and_says_why(monkeypatch):
         "ravine", ["gradient_descent", raises], lr=(0.01, 0.04), hyper=("beta1", (0, 0.9)), steps=20
     )
     assert "gradient_descent ends after 20 steps" in figure.describe()
-    assert "your adam is not drawn: KeyError" in figure.describe()
+    assert "your adam is not drawn: it raises IndexError in line" in figure.describe()
     assert "Learning rate 0.02, beta1 0.45. This picture stands still because anywidget" in figure.describe()
+
+
+def test_without_anywidget_and_with_no_rule_that_works_the_ground_stands(monkeypatch):
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    monkeypatch.delitem(sys.modules, "coursekit.show.movable.base", raising=False)
+    wrong = rule(GradientDescentState)(wrong_shape)
+    said = show.playground(rules=wrong, steps=5).describe()
+    assert said.startswith(
+        "Contours of the ravine surface without a path. your wrong_shape is not drawn: wrong_shape: the"
+    )
 
 
 def test_any_surface_is_drawn_from_any_start():

@@ -199,7 +199,8 @@ class Figure {
 
   pause() {}
 
-  // Boxes to tick, each with a sample of its line; `boxes[i].checked` says whether line i is to be drawn.
+  // Boxes to tick, each with a sample of its line; `boxes[i].checked` says whether line i is to be drawn, and
+  // `boxes[i].say(text)` puts a remark beside its name. A line with a `note` has nothing to draw.
   checks(legend, lines) {
     const set = make("fieldset", { class: "ck-checks" }, make("legend", {}, legend));
     this.controls.append(set);
@@ -211,9 +212,11 @@ class Figure {
       box.addEventListener("change", () => this.redraw());
       const sample = make("canvas", { width: 88, height: 24, "aria-hidden": "true" });
       this.samples.push(() => paintSample(sample, line, this.inks));
-      const label = make("label", {}, box, sample, line.name);
-      if (line.note) label.append(make("span", { class: "ck-note" }, "(not drawn)")); // the caption says why
-      set.append(label);
+      const remark = make("span", { class: "ck-note" });
+      box.say = (text) => {
+        if (remark.textContent !== text) remark.textContent = text;
+      };
+      set.append(make("label", {}, box, sample, `${line.name} `, remark));
       return box;
     });
   }

@@ -45,17 +45,30 @@ class Table {
     return this.isNumber(i) && this.point(i).every((p, a) => p >= this.data.domain[a][0] && p <= this.data.domain[a][1]);
   }
 
+  // How line l diverges within k steps, or "".
+  lost(l, r, v, k) {
+    const [first, last] = [this.at(l, r, v, 0), this.at(l, r, v, k)];
+    if (!this.atEdge(last)) return "";
+    let i = last;
+    while (i > first && !this.inside(i - 1)) i--;
+    return `${this.isNumber(i) ? "outside the picture" : "not a number"} from step ${i - first} on`;
+  }
+
+  // What the legend says of line l besides its name.
+  remark(l, r, v, k) {
+    const { note, brief } = this.data.lines[l];
+    if (note) return brief ? `(not drawn: ${brief})` : "(not drawn)";
+    const lost = this.lost(l, r, v, k);
+    return lost && `(${lost.split(" from ")[0]})`; // no step: a number that changes would push the other names about
+  }
+
   // How line l ends after k steps, in words: the same as _end() of playground.py.
   end(l, r, v, k) {
     const line = this.data.lines[l];
-    const [first, last] = [this.at(l, r, v, 0), this.at(l, r, v, k)];
     if (line.note) return `${line.name} is not drawn: ${line.note}`;
-    if (this.atEdge(last)) {
-      let i = last;
-      while (i > first && !this.inside(i - 1)) i--;
-      const how = this.isNumber(i) ? "outside the picture" : "not a number";
-      return `${line.name} diverges: ${how} from step ${i - first} on`;
-    }
+    const lost = this.lost(l, r, v, k);
+    if (lost) return `${line.name} diverges: ${lost}`;
+    const last = this.at(l, r, v, k);
     const outside = this.inside(last) ? "" : ", outside the picture";
     const [x, y] = this.point(last);
     const loss = number(this.data.lowest + this.above(last));
@@ -203,6 +216,7 @@ class Playground {
     const second = data.hyper ? `, ${data.hyper} ${number(this.second.value)}` : "";
     const start = data.start.map((p) => fixed(p)).join(", ");
     const head = `Learning rate ${number(this.rate.value)}${second}, ${k} step${k === 1 ? "" : "s"} from (${start}): `;
+    this.boxes.forEach((box, l) => box.say(this.table.remark(l, this.rate.index, value, k)));
     const ends = data.lines
       .map((line, l) => ({ line, l }))
       .filter(({ line, l }) => line.note || this.boxes[l].checked)
