@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from coursekit.show.movable.dropout_statistics import dropout_statistics
     from coursekit.show.movable.effective_rates import effective_rates
     from coursekit.show.movable.gradient_cloud import gradient_cloud
+    from coursekit.show.movable.hillside import hillside
     from coursekit.show.movable.margins import margins
     from coursekit.show.movable.momentum_map import momentum_map
     from coursekit.show.movable.playground import playground
@@ -26,6 +27,7 @@ __all__ = [
     "gradient_cloud",
     "gradient_norms",
     "heatmap",
+    "hillside",
     "lines",
     "loss_curves",
     "margins",
@@ -44,6 +46,7 @@ _MOVABLE = (
     "dropout_statistics",
     "effective_rates",
     "gradient_cloud",
+    "hillside",
     "margins",
     "momentum_map",
     "playground",

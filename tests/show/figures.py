@@ -11,6 +11,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "playground": lambda: show.playground(steps=20, hyper=("beta", (0, 0.9))),
     "margins": show.margins,
     "gradient_cloud": show.gradient_cloud,
+    "hillside": show.hillside,
     "dropout_statistics": show.dropout_statistics,
     "schedule_composer": show.schedule_composer,
     "saddle_escape": lambda: show.saddle_escape(steps=20),

@@ -50,7 +50,52 @@ def _in_millimetres() -> float:
     return float(linear_regression_gradient(w / 1000, 1000 * X, y) / linear_regression_gradient(w, X, y))
 
 
+def _steepest() -> float:
+    """The largest slope of 3x + 4y over all directions."""
+    gradient = numerical_gradient(lambda x: 3 * x[0] + 4 * x[1], torch.zeros(2, dtype=torch.float64))
+    angle = torch.linspace(0, 2 * torch.pi, 100_001, dtype=torch.float64)
+    return float((gradient[0] * angle.cos() + gradient[1] * angle.sin()).max())
+
+
+def _backward_twice() -> float:
+    """What w.grad holds after two runs of w squared at 3, with nothing cleared between them."""
+    w = torch.tensor(3.0, requires_grad=True)
+    for _ in range(2):
+        (w**2).backward()
+    assert w.grad is not None
+    return float(w.grad)
+
+
 QUIZZES = (
+    Quiz(
+        "steepest_slope",
+        "At a point of a hillside the slope along x is 3 and along y it is 4. You may walk in any direction. How steep "
+        "is the steepest?",
+        _steepest,
+        "5, the length of the gradient (3, 4). In its direction, a step of 1 goes 0.6 along x and 0.8 along y, and "
+        "rises 0.6 · 3 + 0.8 · 4 = 5.",
+        beliefs=(
+            (4.0, "the larger of the two: but a direction between x and y gets a share of both slopes."),
+            (7.0, "3 + 4 is the rise of a step of 1 along x *and* 1 along y, which is 1.41 long."),
+            (3.5, "the mean of the two: no direction has to take it. Between x and y it gets steeper than either."),
+            (25.0, "the length squared: the length of (3, 4) is the root of 3² + 4²."),
+        ),
+        tolerance=1e-6,
+    ),
+    Quiz(
+        "backward_twice",
+        "w is 3, with `requires_grad=True`. You call `(w**2).backward()`, and later once more. What "
+        "does `w.grad` hold?",
+        _backward_twice,
+        "12: `backward` *adds* to `.grad`. The slope is 6, and 6 was there already. So a training loop has to clear it "
+        "before each run: `optimizer.zero_grad()`.",
+        beliefs=(
+            (6.0, "the slope of w² at 3 is 6, but `backward` adds it to what is there; nobody cleared it."),
+            (0.0, "nothing clears `.grad` by itself: that is what `zero_grad()` is for."),
+            (36.0, "the slopes of the two runs are added, not multiplied."),
+            (2.0, "the second derivative: both runs take the first."),
+        ),
+    ),
     Quiz(
         "best_h",
         "You estimate the slope of e^x at 1 by central differences in float64. Which h comes closest to the truth?",
