@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,31 +23,27 @@ class Steps:
     """The step count `t` as a compiled rule sees it: already counted up, and `beta**t` worked out beforehand.
 
     A power inside the compiled loop would be taken anew for every element, and a whole number that grows would be
-    compiled anew at every step. So `t + 1` is `t`, and `beta**t` one tensor without dimensions, filled once a step;
-    the rule goes on saying `1 - beta1**t`.
+    compiled anew at every step. So `t + 1` is `t`, and `beta**t` a tensor filled once a step; the rule goes on saying
+    `1 - beta1**t`. Hyperparameters are tensors too, so that another value is no reason to compile again.
     """
 
-    def __init__(self, powers: dict[float, Any]) -> None:
-        self.powers = powers
+    def __init__(self, bases: list[Tensor], powers: list[Tensor]) -> None:
+        self.bases, self.powers = bases, powers
 
     def __add__(self, one: int) -> Steps:
         return self
 
     __radd__ = __add__
 
-    def __rpow__(self, base: float) -> Any:
-        return self.powers[base]
-
-
-class _Recorder(dict):
-    """Powers for a trial run, which notes the bases that the rule asks for."""
-
-    def __init__(self, t: int) -> None:
-        self.t = t
-
-    def __missing__(self, base: float) -> float:
-        self[base] = base**self.t
-        return self[base]
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+        """What torch calls for `beta**t` with a tensor `beta`; the trial of a rule finds out if it was another call."""
+        if len(args) == 2:
+            base, t = args
+            for known, power in zip(t.bases, t.powers, strict=True):
+                if known is base:
+                    return power
+        return NotImplemented
 
 
 class Plan(NamedTuple):
@@ -60,42 +57,40 @@ class Plan(NamedTuple):
 def plan(rule: Rule) -> Plan | str:
     """How `rule` is compiled, or the reason in words why it is not.
 
-    The rule is tried on a few numbers: it must treat every element on its own, since all parameters stand in one
-    vector, and must give the same with `Steps` in the place of its step count.
+    The rule is tried on a few numbers: it must treat every element on its own, since all of them stand in one vector,
+    and must give the same with `Steps` in the place of its step count.
 
     Raises:
         ValueError: a rule that changes its inputs.
     """
     names = tuple(rule.State._fields)  # type: ignore[attr-defined]
-    if rule.takes_grad_fn:
-        return "it takes its gradients at a point of its own choosing"
-    hyper = {key: 0.3 + 0.07 * k for k, key in enumerate(hyperparameters(rule))}  # no two alike: a base has a name
-    bases: set[str] = set()
+    numbers = {key: 0.3 + 0.07 * k for k, key in enumerate(hyperparameters(rule))}
+    tensors = {key: torch.tensor(value, dtype=DOUBLE) for key, value in numbers.items()}
     changed: list[str] = []
+    bases: set[str] = set()
     for t, inputs in _trials(rule):
         try:
             kept = [x.clone() for x in inputs]
-            wanted = _call(rule, inputs, t, hyper)
+            wanted = _call(rule, inputs, t, numbers)
             if changed := _changed(names, kept, inputs):
                 break
-            alone = [torch.cat(parts) for parts in zip(*_apart(rule, inputs, t, hyper), strict=True)]
-            powers = _Recorder(t + 1)
-            counted = _call(rule, inputs, Steps(powers), hyper)
+            alone = [torch.cat(parts) for parts in zip(*_apart(rule, inputs, t, numbers), strict=True)]
+            powers = {key: value ** (t + 1) for key, value in tensors.items()}
+            counted = _counted(rule, inputs, tensors, powers)
+            spoilt = {key: _counted(rule, inputs, tensors, {**powers, key: powers[key] * math.nan}) for key in powers}
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             return f"its step count is used in another way than `beta**t` ({type(error).__name__}: {error})"
-        if not powers.keys() <= set(hyper.values()):
-            return "the base of a power of its step count is no hyperparameter"
-        bases |= {key for key, value in hyper.items() if value in powers}
         if not all(map(_same, wanted, alone)):
             return "it gives an element other numbers in company than alone"
         if not all(map(_same, wanted, counted)):
             return "it counts its steps in another way than by one"
+        bases |= {key for key, result in spoilt.items() if not all(map(_same, result, counted))}
     if changed:
         raise ValueError(
             f"{rule.__name__} changes {' and '.join(changed)} in place; to be compiled it must make new tensors "
             "(`m = beta * m` for `m *= beta`), or leave compiled=True out"
         )
-    return Plan(tuple(n for n in names if n != "t"), tuple(bases))
+    return Plan(tuple(n for n in names if n != "t"), tuple(sorted(bases)))
 
 
 def _trials(rule: Rule) -> Iterator[tuple[int, list[Tensor]]]:
@@ -110,12 +105,17 @@ def _trials(rule: Rule) -> Iterator[tuple[int, list[Tensor]]]:
 def _call(rule: Rule, inputs: list[Tensor], t: Any, hyper: dict[str, Any]) -> list[Tensor]:
     """New parameter and fields of a step; the fields must come in their places, and the count one higher."""
     param, grad, *fields = inputs
-    new, state = _formula(rule)(param, grad, _state(rule, fields, t), **hyper)
+    second: Any = (lambda at: at * 0.3 + grad) if rule.takes_grad_fn else grad
+    new, state = formula_of(rule)(param, second, state_of(rule, fields, t), **hyper)
     if not isinstance(t, Steps):
-        outcome(rule.__name__, (new, state), param, _state(rule, fields, t))
+        outcome(rule.__name__, (new, state), param, state_of(rule, fields, t))
         if any(name == "t" and int(x) != t + 1 for name, x in zip(rule.State._fields, state, strict=True)):  # type: ignore[attr-defined]
             raise TypeError("the count must rise by one")
     return [new, *(x for x in state if isinstance(x, Tensor))]
+
+
+def _counted(rule: Rule, inputs: list[Tensor], hyper: dict[str, Tensor], powers: dict[str, Tensor]) -> list[Tensor]:
+    return _call(rule, inputs, Steps(list(hyper.values()), list(powers.values())), hyper)
 
 
 def _apart(rule: Rule, inputs: list[Tensor], t: int, hyper: dict[str, Any]) -> list[list[Tensor]]:
@@ -132,25 +132,28 @@ def _changed(fields: tuple[str, ...], before: list[Tensor], after: list[Tensor])
     return [word for word, old, new in zip(words, before, after, strict=True) if not torch.equal(old, new)]
 
 
-def _formula(rule: Rule) -> Callable[..., Any]:
-    return inspect.unwrap(rule)  # without the checks around it, which want plain numbers
+def formula_of(rule: Rule) -> Callable[..., Any]:
+    """The rule without the checks around it, which want plain numbers."""
+    return inspect.unwrap(rule)
 
 
-def _state(rule: Rule, fields: list[Tensor], t: Any) -> Any:
+def state_of(rule: Rule, fields: list[Tensor], t: Any) -> Any:
+    """The rule's state from its fields in their order, the step count put where it belongs."""
     left = iter(fields)
     return rule.State(*(t if name == "t" else next(left) for name in rule.State._fields))  # type: ignore[attr-defined]
 
 
 @functools.lru_cache(maxsize=64)
-def step_of(rule: Rule) -> Callable[..., None]:
+def step_of(rule: Rule, how: Plan) -> Callable[..., None]:
     """A function that takes one step in place, all of it one loop once it is compiled.
 
-    It is called as `step(param, grad, fields, hyper, powers)`: vectors, the list of the state's fields, and dicts of
-    the hyperparameters and of the powers `base**t`.
+    It is called as `step(param, grad, fields, hyper, powers)`: vectors, the list of the state's fields, a dict of the
+    hyperparameters, all tensors, and the list of the powers `base**t`, in the order of `how.bases`.
     """
 
-    def step(param: Tensor, grad: Tensor, fields: list[Tensor], hyper: dict[str, Any], powers: dict) -> None:
-        new, state = _formula(rule)(param, grad, _state(rule, fields, Steps(powers)), **hyper)
+    def step(param: Tensor, grad: Tensor, fields: list[Tensor], hyper: dict[str, Tensor], powers: list) -> None:
+        t = Steps([hyper[key] for key in how.bases], powers)
+        new, state = formula_of(rule)(param, grad, state_of(rule, fields, t), **hyper)
         param.copy_(new)
         for field, value in zip(fields, [x for x in state if isinstance(x, Tensor)], strict=True):
             field.copy_(value)

@@ -65,7 +65,7 @@ class Optimizer(torch.optim.Optimizer):
         self.names = tuple(hyperparameters(self.rule))
         self.compiled = compiled
         self._flats = Flats()
-        if compiled and isinstance(reason := plan(self.rule), str):
+        if compiled and isinstance(reason := self._plan(), str):
             warn_once(self.rule.__name__, reason)
         super().__init__(params, settings(self.rule, hyper))
 
@@ -112,7 +112,7 @@ class Optimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        if self.compiled and isinstance(how := plan(self.rule), Plan):
+        if self.compiled and isinstance(how := self._plan(), Plan):
             self._step_compiled(how)
             return loss
         updates = []
@@ -124,18 +124,21 @@ class Optimizer(torch.optim.Optimizer):
         self._commit(updates)
         return loss
 
+    def _plan(self) -> Plan | str:
+        return "it takes its gradients at a point ahead" if self.rule.takes_grad_fn else plan(self.rule)
+
     def _step_compiled(self, how: Plan) -> None:
-        step = step_of(self.rule)
         for index, group in enumerate(self.param_groups):
             for p in group["params"]:
                 if p.grad is not None:
                     _dense(p)  # or a refusal, before anything has moved
             hyper = self._hyper(group)
-            numbers = {key: float(v) if key in how.bases else _scalar(v) for key, v in hyper.items()}
+            numbers = {key: _scalar(value) for key, value in hyper.items()}
+            step = step_of(self.rule, how)
             for flat in self._flats.of(index, group["params"], how.fields):
                 flat.gather(self.state, lambda p: self.rule.init(p.detach()))
                 for params, part, t in flat.runs(lambda p: int(self.state[p].get("t", 0))):
-                    powers = {numbers[key]: _scalar(numbers[key] ** (t + 1)) for key in how.bases}
+                    powers = [numbers[key] ** (t + 1) for key in how.bases]
                     step(flat.param[part], flat.grad[part], [x[part] for x in flat.state], numbers, powers)
                     torch.autograd.graph.increment_version(params)  # a graph that used them must not go backward now
                     for p in params:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from coursekit.engine.bar import bar_of
 from coursekit.engine.data import Data
 from coursekit.engine.device import device as default_device
 
@@ -137,7 +138,7 @@ class _Run:
         history, started = self.history, time.perf_counter() - self.history.seconds
         steps = math.ceil(len(self.data.x_train) / self.settings["batch_size"])
         history.stopped = None
-        with _bar(epochs * steps, len(history.train_loss) * steps, progress) as bar:
+        with bar_of(epochs * steps, len(history.train_loss) * steps, progress) as bar:
             try:
                 for epoch in range(len(history.train_loss), epochs):
                     if self.patience_is_over():
@@ -287,29 +288,6 @@ def _seeded(seed: int, place: torch.device) -> Iterator[None]:
             with torch.cuda.device(place):
                 torch.cuda.manual_seed(seed)
         yield
-
-
-class _NoBar:
-    """Takes the calls of a progress bar and shows nothing."""
-
-    def __enter__(self) -> _NoBar:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def update(self) -> None: ...
-
-    def set_postfix(self, **values: str) -> None: ...
-
-
-def _bar(total: int, done: int, wanted: bool) -> Any:
-    if wanted:
-        try:
-            from tqdm.auto import tqdm
-        except ImportError:
-            return _NoBar()
-        return tqdm(total=total, initial=done, unit="step")
-    return _NoBar()
 
 
 def mlp(

@@ -242,11 +242,11 @@ def complement(param, grad, state, *, lr, beta1, beta2, eps):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (RULES["nesterov"], "a point of its own"),
+        (RULES["nesterov"], "a point ahead"),
         (twice, "another way than by one"),
         (normed, "in company"),
         (rooted, "another way"),
-        (complement, "no hyperparameter"),
+        (complement, "another way"),
     ],
 )
 def test_what_cannot_be_compiled_runs_eagerly_after_one_warning(function, words, monkeypatch):

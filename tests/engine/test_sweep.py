@@ -178,7 +178,7 @@ def test_a_start_keeps_its_dtype_and_is_not_changed():
         ({"steps": -1}, ValueError, "steps must be a whole number, at least 0; got -1"),
         ({"steps": 1.5}, ValueError, "steps must be a whole number, at least 0; got 1.5"),
         ({"block": 0}, ValueError, "block must be a whole number, at least 1; got 0"),
-        ({"keep": "best"}, ValueError, 'keep must be "all" or "last"; got \'best\''),
+        ({"keep": "best"}, ValueError, "keep must be .* a whole number that divides the 2 steps; got 'best'"),
         ({"start": (1.0, 2.0, 3.0)}, ValueError, r"start must be a point \(x, y\)"),
         ({"surface": "bowl"}, TypeError, "surface must be a Surface, such as .*; got 'bowl'"),
         ({"function": "adam"}, TypeError, "a rule must be a function"),
