@@ -50,42 +50,46 @@ print(digits)
 print(f"all weights 0: loss {loss(X.new_zeros(64, 10)):.3f}")
 
 # %% [markdown]
-# You may run it 3840 times. Here are three ways to spend that, with four settings each, of which the best counts:
+# You may run it 2560 times. Here are three ways to spend that:
 #
 # - **Guess:** change all weights at random by a certain size; keep the change if the loss fell.
-# - **Probe:** move each weight a little ahead and a little back, to see what it does to the loss. That makes 1280 runs.
-#   Then take one step with all weights, each in the direction that helped.
-# - **Know:** let *backpropagation* compute the same numbers, which section 6 explains. We charge 3 runs for it, and
-#   section 6 measures what it costs.
+# - **Probe:** move each weight a little ahead and a little back, and see what that does to the loss: 1280 runs for 640
+#   numbers. Then take one step: to each weight subtract its number, times a rate `lr`.
+# - **Know:** take the same steps, but let *backpropagation* compute the 640 numbers (`torch.func.grad`). We charge 3
+#   runs for that; section 6 explains it, and measures what it costs.
+#
+# Each way may try three sizes or rates, of which the best is drawn, and guessing gets three seeds for its luck:
 
 # %%
-best, runs = {}, 3840
-for size in (0.003, 0.01, 0.03, 0.1):
-    generator, W, losses = torch.Generator().manual_seed(0), X.new_zeros(64, 10), [math.inf]
-    for _ in range(runs):
-        guess = W + size * torch.randn(64, 10, generator=generator).to(W)
-        tried = float(loss(guess))
-        W = guess if tried < losses[-1] else W
-        losses.append(min(tried, losses[-1]))
-    best["guess"] = min(best.get("guess", losses), losses, key=lambda run: run[-1])
+runs, best = 2560, {}
+for size in (0.01, 0.03, 0.1):
+    tries = []
+    for seed in range(3):
+        generator, W, losses = torch.Generator().manual_seed(seed), X.new_zeros(64, 10), [math.inf]
+        for _ in range(runs):
+            guess = W + size * torch.randn(64, 10, generator=generator).to(W)
+            tried = float(loss(guess))
+            W = guess if tried < losses[-1] else W
+            losses.append(min(tried, losses[-1]))
+        tries.append(losses[1:])
+    best["guess"] = min(best.get("guess", tries), tries, key=lambda three: sum(one[-1] for one in three))
 
 # %%
 ways = {"probe": (1280, lambda W: numerical_gradient(loss, W, 0.01)), "know": (3, torch.func.grad(loss))}
 for name, (price, gradient) in ways.items():
-    for lr in (0.3, 1.0, 3.0, 10.0):
+    for lr in (3.0, 10.0, 30.0):
         W, losses = X.new_zeros(64, 10), []
         while len(losses) <= runs:
             losses += [float(loss(W))] * price
             W = W - lr * gradient(W)
-        best[name] = min(best.get(name, losses), losses, key=lambda run: run[runs])
-for name, losses in best.items():
-    print(f"{name}: loss {losses[runs]:.4f} after {runs} runs")
-show.lines(range(1, runs + 1), {name: run[1 : runs + 1] for name, run in best.items()}, "runs of the model", "loss")
+        losses = losses[1 : runs + 1]
+        best[name] = min(best.get(name, losses), losses, key=lambda run: run[-1])
+show.lines(range(1, runs + 1), best, "runs of the model", "loss")
 
 # %% [markdown]
-# Probing has taken three steps by then, and even guessing gets lower. But the steps of the probe are worth far more
-# than a guess each, and backpropagation makes them as cheap as a few runs. So two things are to be understood: what
-# these 640 numbers are, which is worth so much, and how all of them can come at once.
+# Probing has taken two steps by then, and even guessing gets lower. But look at what one of these steps does: a drop
+# for which guessing needs hundreds of runs. Backpropagation makes such steps as cheap as three runs. So two things are
+# to be understood: what these 640 numbers are, which are worth so much, and how all of them can come at once.
 #
 # ## 2. The idea
 #
@@ -108,7 +112,8 @@ show.lines(range(1, runs + 1), {name: run[1 : runs + 1] for name, run in best.it
 # right says more: for a small step, each weight contributes its slope times its own part of the step, and the parts add
 # up. A smooth function seen from near is a plane.
 #
-# To measure a slope, move one number a little to both sides, and divide the rise by the run. This is what "probe" did:
+# To measure a slope, move one number a little to both sides, and divide the rise by the run. This is the *central
+# difference*, and what "probe" did:
 
 # %%
 show.formula(numerical_gradient)
@@ -127,10 +132,23 @@ show.formula(numerical_gradient)
 answer("steepest_slope", ...)
 
 # %% [markdown]
-# Drag the landscape to turn it. Drag the black point over the map, or use the arrow keys there. The slider turns the
-# dashed line, a direction in which one might walk. **Find out, at any point: (1) in which direction is the slope
-# largest, and how large is it? (2) In which two directions is it 0, and how do they lie to the contour lines? (3) Where
-# is the gradient 0? There are three such places.**
+# Here is that hillside, with the slope in every direction; it is a plane, $3x + 4y$:
+
+# %%
+angles, slopes, origin = range(361), [], torch.zeros((), dtype=torch.float64)
+for angle in angles:
+    along_x, along_y = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    slopes.append(numerical_gradient(lambda s, x=along_x, y=along_y: 3 * (s * x) + 4 * (s * y), origin))
+top = max(angles, key=lambda angle: slopes[angle])
+print(f"steepest: {slopes[top]:.3f} at {top}°; along x (0°) {slopes[0]:.3f}, along y (90°) {slopes[90]:.3f}")
+show.lines(angles, {"slope": torch.stack(slopes)}, "direction in degrees, from x towards y", "slope", log=False)
+
+# %% [markdown]
+# One wave: up, level, down, level. Now on curved ground. The contour lines join places of equal height. Drag the
+# landscape to turn it. Drag the black point over the map, or use the arrow keys there. The slider turns the dashed
+# line, a direction in which one might walk. **Find out, at any point: (1) in which direction is the slope largest, and
+# how large is it? (2) In which two directions is it 0, and how do they lie to the contour lines? (3) Where is the
+# gradient 0? There are three such places.**
 
 # %%
 show.hillside("saddle")
@@ -143,7 +161,7 @@ print(f"gradient ({gradient[0]:.3f}, {gradient[1]:.3f}), length {gradient.norm()
 for name, turn in (("with the gradient", 0), ("at 60° to it", 60), ("at right angles", 90), ("against it", 180)):
     angle = math.atan2(gradient[1], gradient[0]) + math.radians(turn)
     u = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
-    measured = numerical_gradient(lambda s, u=u: saddle(point + s * u), torch.zeros((), dtype=torch.float64))
+    measured = numerical_gradient(lambda s, u=u: saddle(point + s * u), origin)
     print(f"{name:18} slope {measured:+.3f};  gradient times direction, summed: {(gradient * u).sum():+.3f}")
 for x, y in (*saddle.minima, *saddle.saddles):
     length = saddle.gradient(torch.tensor([x, y], dtype=torch.float64)).norm()
@@ -155,10 +173,10 @@ for x, y in (*saddle.minima, *saddle.saddles):
 # length. It is 0 at right angles: there one stays on the contour line. And it is -1 straight against it, the way of
 # gradient descent (chapter 03).
 #
-# The gradient knows the ground at this one point and nothing of the landscape. Two warnings follow, and the figure
-# gives them as well. The arrow points up the *steepest* slope and not away from the lowest
-# place: follow the green arrows backwards, and few of them aim at a minimum. And a gradient of 0 says level, not
-# lowest: one of the three places is a *saddle*, from which the ground falls to two sides (chapter 13).
+# The gradient knows the ground at this one point and nothing of the landscape. Two warnings follow. The arrow points up
+# the *steepest* slope, and not away from the lowest place: go straight backwards along the green arrows, and the middle
+# row leads to the saddle, and the corners past the minima. And a gradient of 0 says level, not lowest: one of the three
+# places is that *saddle*, at (0, 0), from which the ground falls to two sides (chapter 13).
 #
 # ## 4. How small should h be?
 #
@@ -187,6 +205,14 @@ for name, estimate in (("two sides", numerical_gradient), ("one side", wrong["fo
 
 # %%
 answer("error_at_a_tenth_of_h", ...)
+
+# %%
+one = torch.tensor(1.0, dtype=torch.float64)
+for name, estimate in (("two sides", numerical_gradient), ("one side", wrong["forward difference"])):
+    far, near = (abs(float(estimate(torch.exp, one, h)) - math.e) for h in (0.01, 0.001))
+    print(
+        f"{name:9} e^x at 1: error {far:.2e} with h = 0.01, {near:.2e} with h = 0.001, {far / near:.1f} times smaller"
+    )
 
 # %% [markdown]
 # And now all the way down. **Predict:**
@@ -222,22 +248,31 @@ for name, error in errors.items():
     print(f"{name}: best h {sizes[lowest]:.0e}, error {error[lowest]:.0e}; expected near {root:.0e}")
 
 # %% [markdown]
-# On the right is the error of the **formula**: $h^2$ with two sides, $h$ with one. On the left is **rounding**. A
-# number of float64 keeps 16 digits, one of float32 keeps 7. When $f(x+h)$ and $f(x-h)$ agree in the first twelve
-# digits, these cancel, and of sixteen digits four are left. In numbers: each value is off by up to about
-# $\varepsilon f$, where $\varepsilon$ is the distance from 1 to the next number (2e-16 or 1e-7), and the difference is
-# divided by $2h$. So the error of rounding grows as $1/h$.
+# On the right is the error of the **formula**: $h^2$ with two sides, $h$ with one. What is it on the left? Here are the
+# two values whose difference is taken, for the best $h$ and for a very small one:
+
+# %%
+for h in (1e-5, 1e-12):
+    slope = numerical_gradient(torch.exp, one, h)
+    print(f"h = {h:.0e}:  {math.exp(1 + h):.15f}  {math.exp(1 - h):.15f}  slope {slope:.11f}, exact {math.e:.11f}")
+for dtype in (torch.float64, torch.float32):
+    print(f"{dtype}: from 1 to the next number it is {torch.finfo(dtype).eps:.1e}")
+
+# %% [markdown]
+# It is **rounding**. The digits in which the two values agree cancel, and what is left of sixteen are the last few,
+# which are partly wrong. Each value is off by up to about $\varepsilon f$, where $\varepsilon$ is the distance from 1
+# to the next number, and the difference is divided by $2h$. So the error of rounding grows as $1/h$.
 #
 # The best $h$ is where the two meet: with $h^2 \approx \varepsilon/h$ near $\varepsilon^{1/3}$, and on one side, with
 # $h \approx \varepsilon/h$, near $\varepsilon^{1/2}$. That is where the default `h=1e-5` comes from: it is for float64
 # and for an `x` of size about 1. In float32 the same $h$ is a bad one: look for -5 at the line of "two sides, float32".
-# At the far left the lines are flat. There $x + h$ rounds to $x$, and the estimate is 0.
+# At the far left those of float32 are flat: there $x + h$ rounds to $x$, and the estimate is 0.
 #
 # ## 5. By hand: the chain rule
 #
 # The loss of a network is a chain of small functions, each of which has a slope that one can look up. **The slopes of a
 # chain multiply.** If $z$ moves twice as fast as $w$, and $p$ a fifth as fast as $z$, then $p$ moves two fifths as fast
-# as $w$:
+# as $w$. That is the chain rule:
 #
 # $$\frac{dL}{dw} = \frac{dL}{dp} \cdot \frac{dp}{dz} \cdot \frac{dz}{dw}$$
 
@@ -253,6 +288,8 @@ whole = numerical_gradient(lambda w: -torch.sigmoid(2 * w).log(), w)
 print(f"the whole chain at once:                              {whole:+.4f}")
 
 # %% [markdown]
+# (On paper the three slopes are $2$, $p\,(1-p)$ and $-1/p$, and the product is $-2\,(1-p)$.)
+#
 # The second rule: **where several paths lead from a weight to the loss, their products add up.** A weight of a linear
 # model is used in every row, so there are as many paths as rows. For the mean squared error, each path has three links:
 # the weight is multiplied by its input $X_{ik}$ (slope $X_{ik}$), the target is subtracted (slope 1), the error is
@@ -305,8 +342,8 @@ print([round(v, 3) for v in cross_entropy_gradient(torch.zeros(1, 10), torch.ten
 
 # %% [markdown]
 # With these pieces a network is a walk backwards. Here are one hidden layer and its gradient by hand; every line of the
-# second half is one link, multiplied onto what came before. (The slope of $\tanh$ is $1 - \tanh^2$. For
-# `b = a @ W`, what arrives at `b` goes on to `W` as `a.T @ ...` and to `a` as `... @ W.T`.)
+# second half is one link, multiplied onto what came before. (The slope of $\tanh$ is $1 - \tanh^2$. For `b = a @ W`,
+# what arrives at `b` goes on to `W` as `a.T @ ...` and to `a` as `... @ W.T`.)
 
 # %%
 X, y = digits.x_train.double(), digits.y_train
@@ -369,9 +406,9 @@ while node is not None:
 
 # %% [markdown]
 # From top to bottom: the cross-entropy (two operations), the product with `W2`, the tanh, the product with `W1`, and at
-# last the weight itself, where the gradient is put. Why backwards? There is *one* loss and there are many weights: what
-# arrives at a layer, `to_hidden` above, is computed once and serves all weights before it. A probe starts anew for each
-# weight.
+# last the weight itself, where the gradient is put. (At each product the record forks; we followed one branch.) Why
+# backwards? There is *one* loss and there are many weights: what arrives at a layer, `to_hidden` above, is computed
+# once and serves all weights before it. A probe starts anew for each weight.
 
 # %%
 answer("calls_of_f", ...)
@@ -486,10 +523,11 @@ for name in rivals:
 show.lines(range(1, 101), curves, "step", "validation images right, in %", log=False)
 
 # %% [markdown]
-# Every one of them learns something, and from its curve alone one would blame the rate or the model. The check leaves
-# no doubt: the right gradient is below 1e-9, the wrong ones are above a tenth. (*divided by the classes* divides by how
-# many classes there are and not by how many rows. It is the right gradient times a number, which the rate can make
-# good; the check sees it all the same.)
+# *Right class only* leaves the slopes of all other scores at 0, *softmax twice* takes the softmax of the probabilities,
+# *sigmoid for softmax* looks at each score alone. Every one of them learns something, and from its curve alone one
+# would blame the rate or the model. The check leaves no doubt: the right gradient is below 1e-9, the wrong ones are
+# above a tenth. (*divided by the classes* divides by how many classes there are and not by how many rows. It is the
+# right gradient times a number, which the rate can make good; the check sees it all the same.)
 #
 # ### A broken chain
 #
@@ -566,7 +604,7 @@ pairs = {
     "ours and torch's w.grad": (linear_regression_gradient(v, A, target), w.grad),
     "half the mean, times 2": (2 * forms["of half the mean"](v, A, target), w.grad),
     "the sum, over the rows": (forms["of the sum"](v, A, target) / len(A), w.grad),
-    "the Jacobian, a row, flattened": (torch.func.jacrev(lambda w: mse_loss(A @ w, target)[None])(v).flatten(), w.grad),
+    "the Jacobian, a row": (torch.func.jacrev(lambda w: mse_loss(A @ w, target)[None])(v), w.grad[None]),
     "cross-entropy, ours and torch's": (cross_entropy_gradient(z, rows_of), torch.func.grad(cross_entropy)(z, rows_of)),
     "2h as the whole distance": (
         forms["h as the whole distance"](torch.exp, z[0, 0], 0.2), numerical_gradient(torch.exp, z[0, 0], 0.1)),
