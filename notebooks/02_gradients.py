@@ -163,21 +163,30 @@ for name, turn in (("with the gradient", 0), ("at 60° to it", 60), ("at right a
     u = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
     measured = numerical_gradient(lambda s, u=u: saddle(point + s * u), origin)
     print(f"{name:18} slope {measured:+.3f};  gradient times direction, summed: {(gradient * u).sum():+.3f}")
-for x, y in (*saddle.minima, *saddle.saddles):
-    length = saddle.gradient(torch.tensor([x, y], dtype=torch.float64)).norm()
-    print(f"length of the gradient at ({x:g}, {y:g}): {length:g}")
+for place in (*saddle.minima, *saddle.saddles):
+    print(f"length of the gradient at {place}: {saddle.gradient(torch.tensor(place, dtype=torch.float64)).norm():g}")
 
 # %% [markdown]
-# In the direction of a $u$ of length 1 the slope is $\nabla f \cdot u$, which is the length of the gradient times the
-# cosine of the angle between them. The cosine is 1 along the gradient: there it is steepest, and the slope is the
-# length. It is 0 at right angles: there one stays on the contour line. And it is -1 straight against it, the way of
-# gradient descent (chapter 03).
+# A step in the direction of a $u$ of length 1 multiplies each slope by that part of $u$, and adds up, as the equation
+# of section 2 says: the slope is $\nabla f \cdot u$. That is the length of the gradient times the cosine of the angle
+# between them. The cosine is 1 along the gradient: there it is steepest, and the slope is the length. It is 0 at right
+# angles: there one stays on the contour line. And it is -1 straight against it, the way of gradient descent (chapter
+# 03).
 #
 # The gradient knows the ground at this one point and nothing of the landscape. Two warnings follow. The arrow points up
 # the *steepest* slope, and not away from the lowest place: go straight backwards along the green arrows, and the middle
 # row leads to the saddle, and the corners past the minima. And a gradient of 0 says level, not lowest: one of the three
 # places is that *saddle*, at (0, 0), from which the ground falls to two sides (chapter 13).
 #
+# And how near is "near", for the ground to be a plane? Ten times shorter a step, a hundred times less error:
+
+# %%
+for size in (0.1, 0.01, 0.001):
+    d = size * torch.tensor([0.6, 0.8], dtype=torch.float64)
+    rise, plane = saddle(point + d) - saddle(point), (gradient * d).sum()
+    print(f"a step of {size:<5g} rises {rise:.7f}, the plane {plane:.7f}; difference {rise - plane:.1e}")
+
+# %% [markdown]
 # ## 4. How small should h be?
 #
 # A derivative is the limit for $h \to 0$. So let us make $h$ small. First, by hand:
@@ -325,7 +334,8 @@ print("first input in thousandths, its weight too: slopes times", ", ".join(f"{r
 #
 # Now the cross-entropy, whose loss for one row is $\log \sum_k e^{z_k} - z_y$. The slope of the logarithm is one over
 # its argument, that of $e^{z_k}$ is $e^{z_k}$ itself, so the first part gives $e^{z_k} / \sum_j e^{z_j}$, which is the
-# probability $p_k$. The second part gives -1 for the right class. Everything else cancels:
+# probability $p_k$. The second part gives -1 for the right class and 0 for the others. Both are divided by the
+# number of rows, as the loss is a mean:
 
 # %%
 show.formula(cross_entropy_gradient)
@@ -491,10 +501,16 @@ show.loss_curves(curves, ylabel="training loss")
 # that of the exact one: the errors of rounding point here and there, and the steps average over them. At $10^{-7}$,
 # where the error is as long as the gradient, some of the five get stuck; at $10^{-8}$ nothing moves, since all
 # estimates are 0. This is good news for training and bad news for testing: *that the loss falls does not show that the
-# gradient is right.*  8. How it fails  A wrong gradient that trains  Here are four mistakes in
-# `cross_entropy_gradient`, by the names that `check` gives them. First the *gradient check*: each is compared with the
-# estimate on six random rows of scores, and the difference divided by the sum of the two lengths. Then each trains the
-# linear layer on digits for 100 steps, at whichever of three rates suits it best on the validation images.
+# gradient is right.*
+#
+# ## 8. How it fails
+#
+# ### A wrong gradient that trains
+#
+# Here are four mistakes in `cross_entropy_gradient`, by the names that `check` gives them. First the *gradient check*:
+# each is compared with the estimate on six random rows of scores, and the difference divided by the sum of the two
+# lengths. Then each trains the linear layer on digits for 100 steps, at whichever of three rates suits it best on the
+# validation images.
 
 # %%
 known = exercise("cross_entropy_gradient")
@@ -554,7 +570,7 @@ for _ in range(2):
     print(f"w.grad is {w.grad:g}")
 
 # %% [markdown]
-# This is meant: one can add up the gradients of several batches. Where it is not wanted, clear first:
+# That is on purpose: one can add up the gradients of several batches. Where it is not wanted, clear first:
 # `optimizer.zero_grad()`.
 #
 # ### A kink
@@ -646,7 +662,7 @@ print(torch.autograd.gradcheck(cross_entropy, (z.clone().requires_grad_(), rows_
 #
 # 1. `numerical_gradient`: two sides, any shape (2 points). It then draws the valley of section 4 for a classifier of
 #    wines.
-# 2. `linear_regression_gradient`: one line (2 points). It draws a line through the diabetes data without autograd.
+# 2. `linear_regression_gradient`: one line (2 points). It fits the diabetes data without autograd.
 # 3. `cross_entropy_gradient`: probability minus truth (2 points). It trains on digits, and your first function checks
 #    it.
 #
@@ -662,8 +678,8 @@ print(torch.autograd.gradcheck(cross_entropy, (z.clone().requires_grad_(), rows_
 #   walk backwards.
 # - Nocedal and Wright (2006), *Numerical Optimization*, 2nd edition: section 8.1 (difference quotients, their errors
 #   and the best $h$), 8.2 (automatic differentiation).
-# - The notes of Stanford's course CS231n, "Learning", on gradient checks: the two lengths below the line, and the
-#   limits of section 10.
+# - The notes of Stanford's course CS231n, "Learning", on gradient checks: the limits in section 10 follow it,
+#   though it divides by the larger of the two lengths and not by their sum.
 # - Griewank and Walther (2008), *Evaluating Derivatives*, 2nd edition: the bound on the price of a gradient.
 # - The documentation of `torch.autograd.gradcheck`, and "Autograd mechanics", which lists the rules at kinks.
 # - **To read next:** Baydin, Pearlmutter, Radul and Siskind (2018), "Automatic Differentiation in Machine Learning: a
