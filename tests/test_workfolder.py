@@ -256,7 +256,8 @@ check(lambda x: x, "identity")
 print(progress().where)
 for card in (check(lambda x: -x, "identity"), progress()):
     assert "light-dark" in card._repr_html_()
-assert "ck-figure" in show.margins().standalone_html()
+for figure in (show.margins(), show.playground(steps=5)):
+    assert "ck-figure" in figure.standalone_html()
 """
 
 
@@ -279,6 +280,14 @@ def installed(tmp_path_factory) -> Path:
     ):
         subprocess.run(command, check=True, timeout=300, stdout=subprocess.DEVNULL)
     return place / "env" / "bin"
+
+
+def test_the_wheel_has_every_file_of_the_package(installed):
+    source = installed.parents[1] / "source" / "coursekit"
+    inside = next(installed.parent.glob("lib/python*/site-packages/coursekit"))
+    wanted = {path.relative_to(source) for path in source.rglob("*")}
+    assert {".py", ".js", ".css"} <= {path.suffix for path in wanted}
+    assert wanted <= {path.relative_to(inside) for path in inside.rglob("*")}
 
 
 def test_the_wheel_starts_a_folder_and_counts_in_it(installed, tmp_path):
