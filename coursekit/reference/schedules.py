@@ -248,9 +248,10 @@ def reduce_on_plateau(losses: Sequence[float], *, lr: float, factor: float, pati
     Where torch differs: it is `ReduceLROnPlateau(optimizer, factor=factor, patience=patience, threshold=0)`, whose
     default threshold asks for a loss that is lower by a share of 1e-4.
     """
-    rates, best, bad = [], math.inf, 0
+    rates: list[float] = []
+    best, bad = math.inf, 0
     for loss in losses:
-        rates.append(lr)
+        rates = [*rates, lr]
         bad = 0 if loss < best else bad + 1
         best = min(best, loss)
         if bad > patience:
