@@ -266,8 +266,8 @@ warmup_cosine = Exercise(
             "    for warmup in (0, 10, 40)",
             120,
         ),
-        "# %% [markdown]\nAnd in training: four hidden layers on the digits, with Adam at a rate that is too high to stay "
-        "at. `LambdaLR` multiplies the optimiser's rate by your function, here at every step.",
+        "# %% [markdown]\nAnd in training: four hidden layers on the digits, with Adam at a rate that is too high to "
+        "stay at. `LambdaLR` multiplies the optimiser's rate by your function, here at every step.",
         TRAINED,
     ),
 )
