@@ -18,6 +18,7 @@ from coursekit.engine.compiling import Plan, plan, warn_once
 from coursekit.engine.device import device
 from coursekit.engine.rules import as_rule, outcome, settings
 from coursekit.engine.surfaces import Surface
+from coursekit.reference import RULES
 from coursekit.reference.rule import Rule, check_hyperparameters
 
 PAYS = 10**9  # steps of paths from which on compiling, which takes seconds, is sooner done
@@ -207,6 +208,7 @@ def _walk(rule: Rule, surface: Surface, param: Tensor, hyper: dict, steps: int) 
     """Yield the points, shape (2, ...), and heights, shape (...), before each step and after the last."""
     name, state = rule.__name__, rule.init(param)
     formula = getattr(rule, "__wrapped__", rule)  # the hyperparameters are checked; not again at every step
+    trusted = RULES.get(name) is rule  # a learner's `lr *= 0.5` must not reach the next step
 
     def gradient(at: Tensor) -> Tensor:
         return torch.stack(surface.slopes(at[0], at[1])[1:])
@@ -219,7 +221,8 @@ def _walk(rule: Rule, surface: Surface, param: Tensor, hyper: dict, steps: int) 
             height, *slopes = surface.slopes(param[0], param[1])
             grad = torch.stack(slopes)
         yield param, height
-        param, state = outcome(name, formula(param, grad, state, **hyper), param, state)
+        given = hyper if trusted else {k: v.clone() if isinstance(v, Tensor) else v for k, v in hyper.items()}
+        param, state = outcome(name, formula(param, grad, state, **given), param, state)
     yield param, surface.formula(param[0], param[1])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from coursekit.show import style
 from coursekit.show.picture import Picture, array, dashes, end_labels
@@ -176,7 +177,7 @@ def gradient_norms(norms: Mapping[str, Any], *, title: str = "", theme: str = "l
     medians = {name: np.median(v, axis=0) if v.ndim == 2 else v for name, v in values.items()}
     seen = {name: (np.arange(1, v.shape[-1] + 1), np.where(v > 0, v, np.nan)) for name, v in values.items()}
     figure = _draw_lines(seen, "layer, counted from the input", "norm of the gradient", True, title, theme)
-    figure.axes[0].xaxis.get_major_locator().set_params(integer=True)
+    figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure.say(f"Norm of the gradient by layer: {'; '.join(_norm_words(*item) for item in medians.items())}.")
 
 

@@ -135,6 +135,17 @@ def test_a_learner_s_function_takes_the_path_of_the_reference():
     torch.testing.assert_close(mine.paths, reference.paths, rtol=1e-9, atol=1e-12)
 
 
+def test_what_a_learner_does_to_a_hyperparameter_ends_with_the_step():
+    def gradient_descent(param, grad, state, *, lr):
+        lr *= 0.5
+        return param - lr * grad, state
+
+    rates = [0.1, 0.2]
+    mine = sweep(gradient_descent, SURFACES["bowl"], (1.0, 1.0), steps=4, lr=rates)
+    half = sweep(RULES["gradient_descent"], SURFACES["bowl"], (1.0, 1.0), steps=4, lr=[r / 2 for r in rates])
+    torch.testing.assert_close(mine.paths, half.paths)
+
+
 def test_a_learner_s_look_ahead():
     def nesterov(point, gradient, state, *, lr, beta):
         (v,) = state
