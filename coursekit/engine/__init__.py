@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from coursekit.engine.data import Data, blobs, breast_cancer, diabetes, digits, linear, spirals, two_moons, wine
 from coursekit.engine.device import device
+from coursekit.engine.grid import Grid, grid
 from coursekit.engine.optimizer import Optimizer
 from coursekit.engine.rules import as_rule
+from coursekit.engine.stacked import Stack, stacked
 from coursekit.engine.surfaces import SURFACES, Surface
 from coursekit.engine.sweep import Sweep, sweep
 from coursekit.engine.training import History, mlp, train
@@ -13,8 +15,10 @@ from coursekit.engine.training import History, mlp, train
 __all__ = [
     "SURFACES",
     "Data",
+    "Grid",
     "History",
     "Optimizer",
+    "Stack",
     "Surface",
     "Sweep",
     "as_rule",
@@ -23,9 +27,11 @@ __all__ = [
     "device",
     "diabetes",
     "digits",
+    "grid",
     "linear",
     "mlp",
     "spirals",
+    "stacked",
     "sweep",
     "train",
     "two_moons",

@@ -161,15 +161,17 @@ def step_of(rule: Rule, how: Plan) -> Callable[..., None]:
     return compiled(step, f"step_of_{rule.__name__}")
 
 
-def compiled(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The function through `torch.compile`; where that fails, the function as it is, after one warning.
+def compiled(function: Callable[..., Any], name: str, *, dynamic: bool = True) -> Callable[..., Any]:
+    """The function through `torch.compile`, for any sizes or each size anew; where that fails it runs as it is.
 
     The compiler keeps what it made with the code of a function and makes only a few versions of each, so every
     function gets code of its own, under `name`.
     """
     code = function.__code__.replace(co_name=name)
-    own = types.FunctionType(code, function.__globals__, name, function.__defaults__, function.__closure__)
-    fast = torch.compile(own, fullgraph=True, dynamic=True)
+    own: Any = types.FunctionType(code, function.__globals__, name, function.__defaults__, function.__closure__)
+    if inspect.ismethod(function):
+        own = types.MethodType(own, function.__self__)
+    fast = torch.compile(own, fullgraph=True, dynamic=dynamic)
     failed = False
 
     @functools.wraps(function)

@@ -103,21 +103,26 @@ def train(
     for name, value in {"epochs": epochs, "batch_size": batch_size, "early_stop": early_stop}.items():
         if not (isinstance(value, int) and value >= 1) and (name, value) != ("early_stop", None):
             raise ValueError(f"train: {name} must be a whole number, at least 1; got {value!r}")
-    places = {str(p.device) for p in model.parameters()} | {str(data.x_train.device)}
-    if len(places) > 1:
-        raise ValueError(
-            f"train: model and data must be on one device, got {', '.join(sorted(places))}; "
-            "move the model with model.to(data.x_train.device) before making its optimizer"
-        )
+    one_device("train", model, data)
     run = _Run(model, optimizer, data, loss, batch_size, seed, scheduler, early_stop)
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and not path.parent.is_dir():
         raise ValueError(f"train: the folder of the checkpoint {path} does not exist; make it first")
-    with _seeded(seed, data.x_train.device):
+    with seeded(seed, data.x_train.device):
         if path is not None and path.exists():
             run.load(path)
         run.train(epochs, path, progress)
     return run.history
+
+
+def one_device(name: str, model: nn.Module, data: Data) -> None:
+    """Refuse a model that is elsewhere than its data."""
+    places = {str(p.device) for p in model.parameters()} | {str(data.x_train.device)}
+    if len(places) > 1:
+        raise ValueError(
+            f"{name}: model and data must be on one device, got {', '.join(sorted(places))}; "
+            "move the model with model.to(data.x_train.device) before making its optimizer"
+        )
 
 
 class _Run:
@@ -217,11 +222,7 @@ class _Run:
             prediction = self.model(some)
             losses.append(self.loss(prediction, target).item() * len(some))
             if not target.is_floating_point():
-                if prediction.ndim > target.ndim:
-                    guess = prediction.argmax(-1) == target
-                else:
-                    guess = (prediction > 0) == (target > 0)  # one score a row: its sign decides
-                right.append(guess.double().mean().item() * len(some))
+                right.append(share_right(prediction, target).item() * len(some))
         return math.fsum(losses) / len(x), math.fsum(right) / len(x) if right else None
 
     def save(self, path: Path) -> None:
@@ -278,8 +279,15 @@ class _Run:
             torch.cuda.set_rng_state(saved["random_cuda"], self.data.x_train.device)
 
 
+def share_right(prediction: Tensor, target: Tensor) -> Tensor:
+    """The share of rows whose class is guessed: the largest of several scores, or the sign of the one there is."""
+    if prediction.ndim > target.ndim:
+        return (prediction.argmax(-1) == target).double().mean()
+    return ((prediction > 0) == (target > 0)).double().mean()
+
+
 @contextmanager
-def _seeded(seed: int, place: torch.device) -> Iterator[None]:
+def seeded(seed: int, place: torch.device) -> Iterator[None]:
     """The global random numbers (dropout draws them) start from `seed` inside, and go on as before afterwards."""
     cuda = place.type == "cuda"
     with torch.random.fork_rng(devices=[place] if cuda else []):
@@ -319,7 +327,7 @@ def mlp(
     if len(sizes) < 2 or not all(isinstance(size, int) and size >= 1 for size in sizes):
         raise ValueError(f"mlp: sizes must be two or more whole numbers, at least 1, inputs first; got {sizes!r}")
     layers: list[nn.Module] = []
-    with _seeded(seed, torch.device("cpu")):
+    with seeded(seed, torch.device("cpu")):
         for inputs, outputs in itertools.pairwise(sizes):
             layers += [nn.Linear(inputs, outputs, dtype=dtype, device="cpu"), activation()]
     return nn.Sequential(*layers[:-1]).to(default_device() if device is None else device)
