@@ -6,14 +6,12 @@ import importlib.metadata
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,8 @@ import yaml
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.lab.server import TOKEN, ask
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -181,49 +181,13 @@ def test_ci_runs_the_readmes_command():
     assert "\nmake test\n" in script.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Iterator[str]:
-    """JupyterLab as `make lab PORT=... BROWSER=no` starts it, for someone who never started it before: its address."""
-    home = tmp_path_factory.mktemp("home")
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--config=jupyter/jupyter_lab_config.py", f"--port={port}"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "IPYTHON", "XDG"))}
-    environment |= {"HOME": str(home), "JUPYTER_TOKEN": "for-the-test"}
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen([*command, "--no-browser"], cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        address = f"http://localhost:{port}"
-        deadline = time.monotonic() + 60
-        while not _answers(address):
-            assert server.poll() is None and time.monotonic() < deadline, (home / "log").read_text()
-            time.sleep(0.1)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-
-
-def _answers(address: str) -> bool:
-    try:
-        return urllib.request.urlopen(f"{address}/api", timeout=5).status == 200
-    except OSError:
-        return False
-
-
-def _get(address: str, path: str) -> dict:
-    request = urllib.request.Request(f"{address}{path}", headers={"Authorization": "token for-the-test"})
-    return json.load(urllib.request.urlopen(request, timeout=30))
-
-
 def test_the_server_wants_its_token(lab):
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{lab}/api/contents", timeout=30)
 
 
 def test_the_server_shows_the_whole_course(lab):
-    shown = {entry["name"] for entry in _get(lab, "/api/contents")["content"]}
+    shown = {entry["name"] for entry in ask(lab, "/api/contents")["content"]}
     assert {"notebooks", "exercises", "solutions"} <= shown
 
 
@@ -231,7 +195,7 @@ def test_the_overrides_are_of_settings_that_jupyterlab_has(lab):
     """An override under a name that JupyterLab no longer knows would do nothing, and nobody would see it."""
     overrides = json.loads((ROOT / "jupyter/settings/overrides.json").read_text(encoding="utf-8"))
     for plugin, values in overrides.items():
-        known = _get(lab, f"/lab/api/settings/{plugin}")["schema"]["properties"]
+        known = ask(lab, f"/lab/api/settings/{plugin}")["schema"]["properties"]
         assert {name: known[name]["default"] for name in values} == values
 
 
@@ -240,7 +204,7 @@ def test_the_first_start_opens_the_start_and_asks_nothing(lab, chromium):
     page = chromium.new_page()
     foreign: list[str] = []
     page.on("request", lambda request: foreign.append(request.url) if request.url.startswith("http") else None)
-    page.goto(f"{lab}/?token=for-the-test")
+    page.goto(f"{lab}/?token={TOKEN}")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
     page.wait_for_timeout(1000)  # a question comes after all else is there

@@ -1,0 +1,22 @@
+"""The course in a JupyterLab of its own, for the tests of the set-up and those in the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.server import copy_course, serve
+
+
+@pytest.fixture(scope="session")
+def course(tmp_path_factory) -> Path:
+    return copy_course(tmp_path_factory.mktemp("course"))
+
+
+@pytest.fixture(scope="session")
+def lab(course, tmp_path_factory) -> Iterator[str]:
+    """The address of one server for all tests of a run; each opens notebooks in a workspace of its own."""
+    with serve(course, tmp_path_factory.mktemp("home")) as address:
+        yield address
