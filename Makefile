@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 NBVAL := $(PYTEST) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 120
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-.PHONY: help lab setup test lint types drift audit notebooks solutions unit demo format clean
+.PHONY: help lab setup test lint types drift audit notebooks solutions unit bench gpu demo format clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -59,6 +59,14 @@ notebooks: .venv/dev.stamp ## every lesson and every exercise notebook runs
 solutions: .venv/dev.stamp ## every solution notebook runs, and every check in it passes
 	$(call step,$@,COURSEKIT_PROGRESS=off COURSEKIT_STRICT=1 $(NBVAL) solutions/*.ipynb)
 
+bench: .venv/bench.stamp ## speed beside torch, JAX and numba, and the cost of a check: tables in benchmarks/results (10 minutes)
+	@COURSEKIT_PROGRESS=off $(BIN)/python -m benchmarks.speed
+	@COURSEKIT_PROGRESS=off $(BIN)/python benchmarks/checks.py
+
+gpu: .venv/bench.stamp ## on a machine with an NVIDIA card: the tests that need one, then the speed
+	$(call step,$@,COURSEKIT_PROGRESS=off $(BIN)/python -m pytest -m cuda)
+	@COURSEKIT_PROGRESS=off $(BIN)/python -m benchmarks.speed
+
 demo: .venv/lab.stamp ## a sample class of 30 submissions, made and graded in demo/
 	@$(BIN)/coursekit demo --out demo
 
@@ -81,4 +89,8 @@ $(BIN)/python:
 
 .venv/dev.stamp: .venv/lab.stamp
 	@$(INSTALL) '.[lab,grade,dev]'
+	@touch $@
+
+.venv/bench.stamp: .venv/dev.stamp
+	@$(INSTALL) '.[lab,grade,dev,bench]'
 	@touch $@

@@ -33,7 +33,7 @@ class Stack:
     validation_loss: Tensor  # (copies, epochs): after each epoch
     accuracy: Tensor | None  # (copies, epochs), of the validation part; None for a regression
     weights: dict[str, Tensor]  # the state dict of all copies, each entry (copies, ...)
-    seconds: float
+    seconds: list[float]  # of each epoch; the first holds the compiling
     _like: nn.Module
 
     def model(self, copy_number: int) -> nn.Module:
@@ -59,7 +59,7 @@ class Stack:
         ended = int(self.validation_loss[:, -1].isfinite().sum())
         epochs = self.validation_loss.shape[1]
         return (
-            f"<{len(self.seeds)} copies trained with {self.rule} for {epochs} epochs in {self.seconds:.1f} s; "
+            f"<{len(self.seeds)} copies trained with {self.rule} for {epochs} epochs in {sum(self.seconds):.1f} s; "
             f"{ended} stayed finite>"
         )
 
@@ -124,11 +124,13 @@ def stacked(
     columns, seeds = _columns(rule, hyper, seeds)
     run = _Run(rule, data, loss, columns, seeds, _copies(make, seeds), compiled)
     one_device("stacked", run.like, data)
-    history, started = _History(), time.perf_counter()
+    history, seconds = _History(), []
     steps = math.ceil(len(data.x_train) / batch_size)
     with seeded(seeds[0], data.x_train.device), bar_of(epochs * steps, 0, progress) as bar:
         for _ in range(epochs):
+            started = time.perf_counter()
             run.epoch(batch_size, history, bar)
+            seconds.append(time.perf_counter() - started)
     return Stack(
         rule.__name__,
         {key: value.cpu() for key, value in columns.items()},
@@ -137,7 +139,7 @@ def stacked(
         torch.stack(history.validation, dim=1).cpu(),
         torch.stack(history.accuracy, dim=1).cpu() if history.accuracy else None,
         {**run.params, **run.buffers},
-        time.perf_counter() - started,
+        seconds,
         run.like,
     )
 
@@ -231,7 +233,7 @@ class _Run:
             total += self.advance(x[rows], y[rows]).double() * rows.shape[-1]
             bar.update()
         validation, accuracy = self.measure(self.data.x_validation, self.data.y_validation)
-        history.train.append(total / len(x))
+        history.train.append((total / len(x)).cpu())  # waits for the device, so that an epoch's seconds are its own
         history.validation.append(validation)
         if accuracy is not None:
             history.accuracy.append(accuracy)

@@ -314,6 +314,7 @@ def test_compiled_is_true_or_false():
         Optimizer(parameters(), RULES["adam"], compiled="yes")
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_the_same_steps_on_a_gpu(name):

@@ -135,6 +135,7 @@ def test_a_bar_counts_every_step(monkeypatch):
         assert sum(counted) == totals[-1] == 10
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("name", RULES)
 def test_the_same_paths_on_a_gpu(name):

@@ -217,3 +217,16 @@ def test_a_grid_refuses():
         lost.best()
     with pytest.raises(ValueError, match="got 'speed'"):
         lost.median("speed")
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("compiled", [False, True])
+def test_each_copy_ends_where_it_ends_alone_on_a_gpu(compiled):
+    data = blobs(device="cuda")
+
+    def make(seed):
+        return mlp([2, 8, 3], seed, device="cuda")
+
+    stack = together(make, RULES["momentum"], data=data, lr=RATES, compiled=compiled)
+    assert_alone(stack, 1, *alone(make, RULES["momentum"], 1, data, lr=RATES[1]))
