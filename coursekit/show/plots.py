@@ -256,7 +256,8 @@ def heatmap(
     """Draw a matrix as coloured cells, the best cell marked; cells that are not finite are hatched.
 
     Args:
-        values: a `Sweep` over two grids, of which the final loss is drawn, or a matrix of shape (rows, columns).
+        values: a `Sweep` over two grids, of which the final loss is drawn, a `Grid` with two axes, of which the median
+            validation loss is drawn, or a matrix of shape (rows, columns).
         axes: for a matrix, its two axes with their values in the order (rows, columns), such as
             `{"weight_decay": [...], "lr": [...]}`.
         label: what the colours show.
@@ -275,6 +276,10 @@ def heatmap(
         axes = {name: grid for name, grid in values.axes.items() if len(grid) > 1} if axes is None else axes
         ceiling = float(values.losses.flatten()[0].nan_to_num(nan=math.inf))  # above the start: no need to tell apart
         values = values.losses[..., -1].squeeze()
+    elif hasattr(values, "validation_loss"):
+        seeds = f"median of {len(values.seeds)} seeds" if len(values.seeds) > 1 else "one seed"
+        label = f"validation loss, {seeds}" if label == "final loss" else label
+        axes, values = values.axes if axes is None else axes, values.median()
     matrix = array(values, "the values of a heat map", (2,))
     (row_name, rows), (column_name, columns) = _matrix_axes(matrix, axes)
     found = _best_cell(matrix, best)

@@ -8,6 +8,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from coursekit import show
+from coursekit.engine.grid import Grid
 from coursekit.engine.surfaces import SURFACES
 from coursekit.engine.sweep import sweep
 from coursekit.reference import RULES
@@ -225,3 +226,13 @@ def test_gradient_norms_say_where_nothing_or_no_number_arrives():
 def test_gradient_norms_refuse(norms, words):
     with pytest.raises(ValueError, match=words):
         show.gradient_norms(norms)
+
+
+def test_a_grid_of_networks_is_drawn_by_its_medians():
+    values = torch.tensor([[[1.0, 2.0, 9.0], [0.5, 0.4, 0.6]], [[3.0, 3.0, 3.0], [float("nan")] * 3]])
+    axes = {"weight_decay": torch.tensor([0.0, 0.1]), "lr": torch.tensor([0.01, 0.1])}
+    figure = show.heatmap(Grid("adamw", axes, {}, (0, 1, 2), values, values, None, 1.0))
+    assert figure.describe() == (
+        "Validation loss, median of 3 seeds over lr (across) and weight_decay (up); the frame marks the lowest, 0.5, "
+        "at lr 0.1 and weight_decay 0; 1 of 4 cells are not finite, hatched."
+    )
