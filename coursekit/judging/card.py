@@ -13,7 +13,6 @@ from coursekit.judging.verdict import STATUSES, Check, Picture, Verdict
 SIGNS = {True: "✓", False: "✗", None: "·"}
 KINDS = {True: ("yes", "holds"), False: ("no", "fails"), None: ("off", "open")}  # class, and the sign in a word
 LATER = " (not looked at yet)"
-INDENT = {"subsequent_indent": " " * 6, "break_long_words": False}
 _ids = itertools.count(1)
 
 
@@ -33,7 +32,8 @@ def text(verdict: Verdict) -> str:
     for line in verdict.message.splitlines():
         lines += textwrap.wrap(line, 100, initial_indent="  ", subsequent_indent="  ")
     for check in _shown(verdict):
-        lines += textwrap.wrap(f"{SIGNS[check.ok]} {_check_text(check)}", 100, initial_indent="    ", **INDENT)
+        line = f"    {SIGNS[check.ok]} {_check_text(check)}"
+        lines += textwrap.wrap(line, 100, subsequent_indent=" " * 6, break_long_words=False)
     if verdict.picture:
         lines += textwrap.wrap(_picture_words(verdict.picture), 100, initial_indent="  ", subsequent_indent="  ")
     if verdict.call:
