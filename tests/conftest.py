@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,3 +22,10 @@ def lab(course, tmp_path_factory) -> Iterator[str]:
     """The address of one server for all tests of a run; each opens notebooks in a workspace of its own."""
     with serve(course, tmp_path_factory.mktemp("home")) as address:
         yield address
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Why tests were skipped, a line for each reason: without Chromium nobody is to think that figures were tried."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"== {count} tests skipped: {reason.removeprefix('Skipped: ')}", yellow=True)

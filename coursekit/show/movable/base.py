@@ -7,12 +7,15 @@ import html
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
 from coursekit.show import style
+
+if TYPE_CHECKING:
+    from coursekit.show.picture import Picture
 
 STATIC = Path(__file__).with_name("static")
 
@@ -21,7 +24,8 @@ class Movable(anywidget.AnyWidget):
     """A figure drawn by `static/<name>.js` from `data`, a dict of plain values and bytes.
 
     `data["title"]` says what the figure is. `words(data)` is the caption that it opens with, in the browser and as
-    text. `respond(message)`, where there is one, makes new data from what the browser asks for.
+    text. `respond(message)`, where there is one, makes new data from what the browser asks for. `still()` draws the
+    picture that a front end shows which has no widgets, or does not trust the notebook.
     """
 
     data = traitlets.Dict().tag(sync=True)
@@ -32,11 +36,12 @@ class Movable(anywidget.AnyWidget):
         data: dict[str, Any],
         words: Callable[[dict[str, Any]], str],
         respond: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        still: Callable[[], Picture] | None = None,
     ) -> None:
         self._name = name
         self._esm = script(name) + "export default { render };\n"
         self._css = css()
-        self._words, self._respond = words, respond
+        self._words, self._respond, self._still = words, respond, still
         super().__init__(data=data)
         self.on_msg(self._answer)
 
@@ -66,7 +71,12 @@ class Movable(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is not None:
             bundle[0]["text/plain"] = self.describe()
+            if self._still is not None:
+                bundle[0]["text/html"] = self._still()._repr_mimebundle_()["text/html"]
         return bundle
+
+    def __repr__(self) -> str:
+        return self.describe()
 
 
 def script(name: str) -> str:

@@ -28,4 +28,4 @@ def moving(
             f"{picture.describe()} This picture stands still because anywidget is not installed; "
             "pip install 'coursekit[lab]' brings it."
         )
-    return Movable(name, data(), words, respond)
+    return Movable(name, data(), words, respond, still)

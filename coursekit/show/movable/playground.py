@@ -70,7 +70,7 @@ def playground(
         return {**_scene(surface, sliders, steps), **_walks(lines, surface, point, sliders, steps, late)}
 
     def still() -> Picture:
-        return _still(surface, lines, begin, sliders, steps)
+        return _still(surface, lines, begin, sliders, steps, late)
 
     def respond(message: dict[str, Any]) -> dict[str, Any]:
         return data(_clamped(surface, message["start"]))
@@ -239,13 +239,22 @@ def _end(data: dict[str, Any], line: dict[str, Any], codes: np.ndarray, loss: in
     return f"{line['name']} ends at ({x}, {y}){outside}, loss {style.number(height)}"
 
 
-def _still(surface: Surface, lines: list[Line], start: tuple[float, float], sliders: Sliders, steps: int) -> Picture:
+def _still(
+    surface: Surface,
+    lines: list[Line],
+    start: tuple[float, float],
+    sliders: Sliders,
+    steps: int,
+    late: dict[str, Mistake],
+) -> Picture:
     from coursekit.show.plots import trajectories
 
     rate, value = len(sliders.lrs) // 2, len(sliders.values) // 2
     middle = Sliders([sliders.lrs[rate]], sliders.hyper, [sliders.values[value]])
-    drawn, notes = {}, []
+    drawn, notes = {}, [f" {name} is not drawn: {wrong.note}." for name, wrong in late.items()]
     for line in lines:
+        if line.name in late:
+            continue
         try:
             drawn[line.name] = table.paths(line, surface, start, middle, steps)[0][0, 0]
         except Exception as error:

@@ -25,6 +25,17 @@ def test_the_page_alone_says_the_same_without_scripts(name):
 
 
 @pytest.mark.parametrize("name", FIGURES)
+def test_a_front_end_without_widgets_shows_text_and_a_still_picture(name):
+    figure = FIGURES[name]()
+    bundle, _ = figure._repr_mimebundle_()
+    assert repr(figure) == bundle["text/plain"] == figure.describe()
+    image = re.search(r'<img alt="(.+?)" src="data:image/png;base64,', bundle["text/html"])
+    assert image is not None
+    assert f'<figcaption style="font-size: 90%; opacity: 0.85">{image[1]}</figcaption>' in bundle["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in bundle  # which front ends with widgets prefer
+
+
+@pytest.mark.parametrize("name", FIGURES)
 def test_the_module_that_jupyter_loads_exports_the_figure(name):
     figure = FIGURES[name]()
     assert figure._esm == base.script(name) + "export default { render };\n"

@@ -197,6 +197,7 @@ def test_a_rule_that_does_not_end_is_said_and_not_tried_again(monkeypatch):
     figure = show.playground("ravine", [gradient_descent, "adam"], steps=5)
     assert "your gradient_descent is not drawn: it takes longer than 0.2 s; adam ends" in figure.describe()
     figure._handle_custom_msg({"kind": "start", "start": [1, 1]}, [])
+    assert "your gradient_descent is not drawn: it takes longer" in figure._repr_mimebundle_()[0]["text/html"]
     assert len(calls) == 1
     assert "your gradient_descent is not drawn: it takes longer than 0.2 s; adam ends" in figure.describe()
     assert figure.data["lines"][1]["brief"] == "too slow"

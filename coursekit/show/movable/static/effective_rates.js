@@ -75,10 +75,12 @@ class EffectiveRates {
   }
 
   curves(which, pen, width, height, y) {
-    const { to } = this.begin(pen, width, height, y);
+    const { box, to } = this.begin(pen, width, height, y);
     const { steps } = this.ui.data;
     const at = (l, k) => [to.x(k + 1), to.y(this.value(which, l, k))];
     this.each((line, l) => stroke(pen, Array.from({ length: steps }, (_, k) => at(l, k)), line));
+    pen.restore();
+    clipTo(pen, { ...box, right: box.right + 6 }); // the dots of the last step are whole
     this.each((line, l) => {
       pen.beginPath();
       pen.arc(...at(l, this.step.index), 4.5, 0, 2 * Math.PI);
