@@ -34,9 +34,9 @@ torch.set_num_threads(1)  # for tensors as small as these a second thread only c
 # ## 1. Two directions, one rate
 #
 # A ravine: the loss is $\frac12 (x^2 + 25 y^2)$. Its *curvature*, the second derivative, is 1 along x and 25 along y. A
-# step of gradient descent multiplies $x$ by $1 - \eta$ and $y$ by $1 - 25\,\eta$, where $\eta$ is the learning rate. So
-# what is the best that it can do here? We try 80 rates up to 0.08, the limit $2/25$, and count the steps during which
-# the loss is still above a millionth of the first.
+# step of gradient descent multiplies $x$ by $1 - \eta$ and $y$ by $1 - 25\,\eta$, where $\eta$ is the learning rate.
+# What is the best that it can do here? We try 80 rates up to 0.08, the limit $2/25$ (`engine.sweep` walks with all of
+# them at once), and count the steps at which the loss is still above a millionth of the first.
 
 # %%
 ravine = engine.SURFACES["ravine"]
@@ -45,7 +45,7 @@ rates = [k / 1000 for k in range(1, 81)]
 descent = engine.sweep(RULES["gradient_descent"], ravine, start, steps=1000, lr=rates)
 steps = (descent.losses > 1e-6 * descent.losses[:, :1]).sum(dim=-1)
 for lr in (0.01, 0.04, 0.08):
-    print(f"lr {lr:.3f}: {steps[rates.index(lr)]} of 1000 steps")
+    print(f"lr {lr:.3f}: {steps[rates.index(lr)]} steps" + (" and more" if steps[rates.index(lr)] > 1000 else ""))
 print(f"lr {rates[steps.argmin()]:.3f}: {steps.min()} steps, the best")
 
 # %%
@@ -63,7 +63,8 @@ show.lines(range(31), {"along x": slopes[:, 0], "along y": slopes[:, 1]}, "step"
 
 # %% [markdown]
 # Along y each gradient takes back most of what the last one did. Along x they all agree, and each is followed as if it
-# were the first. One gradient alone cannot tell the two cases apart. Several can.
+# were the first. **The floor needs a larger rate, and the walls forbid it. Is there a way out?** One gradient alone
+# cannot tell the two directions apart. Several can.
 #
 # ## 2. The idea
 #
@@ -74,8 +75,8 @@ show.formula(momentum)
 
 # %% [markdown]
 # - $g_t$, `grad`: the gradient of this step.
-# - $v_t$, `v`: the running mean. It starts at 0 and is kept from step to step, in the `state`. Some call it the
-#   *velocity*, and some notes write $m_t$.
+# - $v_t$, `v`: the running mean. It starts at 0 and is kept from step to step, in the `state` (`momentum.init(param)`
+#   is the state before the first step). Some call it the *velocity*, and some notes write $m_t$.
 # - $\beta$, `beta`: the share of the old mean that is kept, often 0.9. The rest, $1-\beta$, is the share of the new
 #   gradient. A gradient that came in $k$ steps ago has the weight $(1-\beta)\,\beta^k$, so about the last
 #   $1/(1-\beta)$ count.
@@ -137,7 +138,7 @@ show.formula(heavy_ball)
 answer("speed_of_the_heavy_ball", ...)
 
 # %%
-print("step  ", "  ".join(f"{t:6}" for t in (1, 2, 5, 10, 20, 60)))
+print("step      ", "  ".join(f"{t:6}" for t in (1, 2, 5, 10, 20, 60)))
 for name, length in lengths.items():
     print(f"{name:10}", "  ".join(f"{length[t - 1]:6.4f}" for t in (1, 2, 5, 10, 20, 60)))
 print(f"the quotient of the two, in every step: {(lengths['heavy_ball'] / lengths['momentum']).unique().mean():.4f}")
@@ -163,9 +164,9 @@ for name, pair in tries.items():
 print(f"2 / 25 = {2 / 25}, times 1.9 = {1.9 * 2 / 25:.3f}, times 19 = {19 * 2 / 25:.2f}")
 
 # %% [markdown]
-# At the limit, $y$ jumps between two walls, so the gradients alternate, and the mean cuts them to one part in 19. So
-# the rate may be 19 times as large before the jump is as long as the ravine is wide. That is the 19 of section 2 for
-# the second time, and it is what momentum buys: **the steep direction bears a larger rate, and the flat one needs it.**
+# At the limit, $y$ jumps from wall to wall, so its gradients alternate, and the mean cuts them to one part in 19. So
+# the rate may be 19 times as large before a jump ends as high as it began. That is the 19 of section 2 for the second
+# time, and it is what momentum buys: **the steep direction bears a larger rate, and the flat one needs it.**
 # (For the sum the factor is $19 / 10 = 1 + \beta$.)
 #
 # ## 4. Move it: the price of memory
@@ -178,8 +179,8 @@ print(f"2 / 25 = {2 / 25}, times 1.9 = {1.9 * 2 / 25:.3f}, times 19 = {19 * 2 / 
 # diverges. Every direction of a quadratic is a column of this map: at `lr` 0.11 the floor of the ravine stands at 0.11,
 # and its walls, with 25 times the curvature, at about 2.8.
 #
-# **Find out: with learning rate × curvature at 0.112, which beta gives the smallest factor? Then go on raising beta:
-# what happens to the factor, and what does the sentence call the motion?** Do the same at 2.82.
+# **Find out: with lr × curvature at 0.112, the floor, which beta gives the smallest factor per step? Then set beta to
+# 0.7, write the factor down, and go to the walls, 2.82, without touching beta. What do you notice?**
 
 # %%
 show.momentum_map()
@@ -199,18 +200,18 @@ print("root of beta        ", "  ".join(f"{beta.sqrt():.3f}" for beta in betas))
 print("(1 - sqrt(rate))**2 ", "  ".join(f"{(1 - math.sqrt(rate)) ** 2:.3f} at {rate}" for rate in (0.112, 2.82)))
 
 # %% [markdown]
-# More memory helps up to the dashed line of the map, $\beta = (1-\sqrt{\eta\lambda})^2$, in the last row. From there
-# on the value swings through the minimum, and the factor is $\sqrt\beta$, **whatever the rate and the curvature**:
-# see 0.5 and beyond. So the floor and the walls, once both lie on or above the line, are equally fast. Take the lowest
-# beta for which that holds. For curvatures from $\mu$ to $L$, with $\kappa = L/\mu$ (the *condition
-# number*, 25 in the ravine), that is
+# More memory helps up to the dashed line of the map, $\beta = (1-\sqrt{\eta\lambda})^2$, in the last row. Above it the
+# value swings through the minimum, and the factor is $\sqrt\beta$, **whatever the rate and the curvature**: see 0.5 and
+# beyond. So the floor and the walls, once both lie on the line or above it, are equally fast. Take the lowest beta for
+# which that holds. For curvatures from $\mu$ to $L$, with $\kappa = L/\mu$ (the *condition number*, 25 in the
+# ravine), that is
 #
 # $$\eta = \frac{4}{(\sqrt L + \sqrt\mu)^2} \qquad \beta = \left(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\right)^2$$
 #
 # for `heavy_ball`: rate $1/9$, beta $4/9$, and the factor is $2/3$. Does a search find the same?
 
 # %%
-lrs, betas = [0.01 * k for k in range(1, 25)], [0.05 * k for k in range(20)]
+lrs, betas = [0.01 * k for k in range(1, 17)], [0.05 * k for k in range(20)]
 search = engine.sweep(heavy_ball, ravine, start, steps=60, beta=betas, lr=lrs)
 best, chosen = search.best(), engine.sweep(heavy_ball, ravine, start, steps=200, lr=1 / 9, beta=4 / 9)
 print(f"best of {len(lrs) * len(betas)} pairs: lr {best['lr']:.2f}, beta {best['beta']:.2f}")
@@ -219,8 +220,8 @@ print(f"steps above a millionth: {(chosen.losses > 1e-6 * chosen.losses[0]).sum(
 show.heatmap(search, label="loss after 60 steps, heavy_ball on the ravine")
 
 # %% [markdown]
-# Gradient descent needed 78 steps at its best. The valley in the picture leans to the right: with more memory it wants
-# a larger rate, up to the limit $2(1+\beta)/25$, where the hatched cells begin.
+# Gradient descent needed 78 steps at its best. The wedge in the picture leans to the right: with more memory a larger
+# rate is borne, up to the limit $2(1+\beta)/25$, where the yellow begins. The best place is at the wedge's tip.
 #
 # ## 5. Look ahead
 #
@@ -248,23 +249,26 @@ for lr in (0.054, 0.055, 0.151):
     for rule in (heavy_ball, nesterov):
         walk = engine.sweep(rule, ravine, start, steps=2000, lr=lr, beta=0.9)
         print(f"{rule.__name__:10} lr {lr}, beta 0.9: loss after 2000 steps {walk.losses[-1]:.2g}")
+print(f"0.95 * (1 - 0.03 * curvature): floor {0.95 * (1 - 0.03):.2f}, walls {0.95 * (1 - 0.03 * 25):.2f}")
+print(f"2 * (1 + 0.9) / (1 + 2 * 0.9) / 25 = {2 * 1.9 / 2.8 / 25:.4f}")
 
 # %% [markdown]
 # Across the ravine the forecast brakes: the swings die out early. Along the floor, where the slope hardly changes in a
 # step, it says nothing new. In one direction of curvature $\lambda$ the gradient ahead is
 # $\lambda\,(\theta - \eta\beta v)$, so the old `v` comes into the new one with $\beta\,(1 - \eta\lambda)$ in place of
-# $\beta$. **The steeper the direction, the shorter its memory.**
+# $\beta$: here 0.92 along the floor, and 0.24 between the walls. **The steeper the direction, the shorter its memory.**
 #
-# It has a price. In a steep direction the forecast overshoots too, and the largest rate falls to
-# $2(1+\beta)/(1+2\beta)$ over the curvature. In the ravine that is 0.054, below the limit of plain gradient descent.
+# It has a price. Where $\eta\lambda$ is above 1 that factor is negative: the forecast itself overshoots. The largest
+# rate falls to $2(1+\beta)/(1+2\beta)$ over the curvature, 0.054 in the ravine with $\beta = 0.9$. That is below the
+# limit of plain gradient descent.
 #
-# So which is better? A comparison is fair when each rule has its own best setting. For a quadratic there are equations
-# for all three (Lessard, Recht and Packard 2016, Proposition 1; those of the two others stand above): $\eta = 4/(3L +
-# \mu)$ and $\beta = (\sqrt{3\kappa+1} - 2)/(\sqrt{3\kappa+1} + 2)$ for Nesterov. Here they are in ravines from round to
-# narrow, always started at 1 in both directions:
+# So which is better? A comparison is fair when each rule has its own best setting. For quadratics there are equations
+# (Lessard, Recht and Packard 2016, Proposition 1). Gradient descent: $\eta = 2/(L+\mu)$. The heavy ball: see section
+# 4. Nesterov: $\eta = 4/(3L + \mu)$ and $\beta = (\sqrt{3\kappa+1} - 2)/(\sqrt{3\kappa+1} + 2)$. Here they are in
+# ravines from round to narrow, always started at 1 in both directions:
 
 # %%
-kappas, tuned = [10 ** (k / 2) for k in range(1, 9)], {}
+kappas, tuned = [10 ** (k / 2) for k in range(2, 9)], {}
 for kappa in kappas:
     root, other = math.sqrt(kappa), math.sqrt(3 * kappa + 1)
     tuned["gradient_descent", kappa] = {"lr": 2 / (kappa + 1)}
@@ -282,15 +286,15 @@ for (name, kappa), hyper in tuned.items():
         steps += 1
     counts[name].append(steps)
 for name, found in counts.items():
-    print(f"{name:17} kappa 10: {found[1]:5}   100: {found[3]:5}   10,000: {found[7]:5}")
+    print(f"{name:17} kappa 10: {found[0]:5}   100: {found[2]:5}   10,000: {found[6]:5}")
 where = [math.log10(kappa) for kappa in kappas]
 show.lines(where, counts, "log10 of the condition number", "steps to a millionth of the loss", log=True)
 
 # %% [markdown]
 # Make the ravine a hundred times narrower, and gradient descent needs about a hundred times the steps. The two others
-# need little more than ten times as many: the condition number has become its root. **That is what momentum brings, in
-# one picture.** Between themselves they are close; the heavy ball is ahead in the rounder ravines, Nesterov in the
-# narrower ones.
+# need about ten times as many: the condition number has become its root. **That is what momentum brings, in one
+# picture.** Between themselves they are close; the heavy ball is ahead in the rounder ravines, Nesterov in the narrower
+# ones.
 #
 # All this was for quadratics, whose curvature is the same everywhere, and with exact gradients. Neither holds for a
 # network.
@@ -318,9 +322,9 @@ for lr in (0.01, 0.1):
 
 # %% [markdown]
 # The square of a step is one part in 19 of what it was: the third 19, for noise that changes from step to step. **But
-# the distance from the minimum is nearly the same.** A push to the wrong side comes in 19 times smaller in square, and
-# is followed for many steps. So the curve of one run looks calmer, and the place where it settles is no better. Against
-# that only a smaller rate helps (chapter 05), or a larger batch (chapter 04).
+# the distance from the minimum is nearly the same.** A push to the wrong side comes in at a tenth, and then is
+# followed for about ten steps. So the path looks calmer, and where it settles is no better. For that you need a smaller
+# rate (chapter 05) or a larger batch (chapter 04).
 #
 # Hence a guess for networks. Where the *curvature* limits the rate, momentum should win; where the *noise* limits it,
 # there is nothing to win.
@@ -331,6 +335,7 @@ for lr in (0.01, 0.1):
 # rates of the averaged form, 50 steps. With beta 0 it is gradient descent.
 
 # %%
+print(engine.digits())
 digits, rates, betas = engine.digits(), [10 ** (k / 4) for k in range(-3, 5)], [0.0, 0.5, 0.9, 0.97]
 whole, reached = len(digits.x_train), torch.full((4, 8), math.nan)
 for row, beta in enumerate(betas):
@@ -338,7 +343,7 @@ for row, beta in enumerate(betas):
         model = engine.mlp([64, 32, 10])
         optimizer = engine.Optimizer(model.parameters(), momentum, lr=lr, beta=beta)
         run = engine.train(model, optimizer, digits, loss=cross_entropy, epochs=50, batch_size=whole, progress=False)
-        reached[row, column] = math.nan if run.stopped else run.step_loss[-1]
+        reached[row, column] = run.step_loss[-1] if run.step_loss[-1] < 10 else math.nan
 show.heatmap(reached, {"beta": betas, "lr": rates}, label="training loss after 50 steps")
 
 # %% [markdown]
@@ -603,15 +608,17 @@ show.trajectories(ravine, {name: torch.stack(path) for name, path in paths.items
 # %%
 defaults = torch.optim.SGD([torch.zeros(1)]).defaults
 print({key: defaults[key] for key in ("lr", "momentum", "dampening", "nesterov")})
+kept = {key: tuple(value.shape) for key, value in sgd.state[weight].items()}
+print(f"{kept} for a weight of shape {tuple(weight.shape)}")
 
 # %% [markdown]
-# - **Defaults.** In torch the momentum is *off* until you ask for it. Nearly everybody asks for 0.9, such as He and
-#   others (2016, section 3.4) for residual networks.
+# - **Defaults.** In torch the momentum is *off* until you ask for it. The usual choice is 0.9: He and others (2016,
+#   section 3.4) trained residual networks with it.
 # - **What to tune first:** the rate. When you change `beta` in torch, keep `lr / (1 - beta)` where it was and go from
 #   there: in the heat map of section 6, from a rate of 1 leftwards by a few columns, beta 0 to 0.9 agree.
 # - **Coming from gradient descent** to `SGD(momentum=0.9)`: start with a tenth of the rate. Then try larger ones; that
 #   is where the gain is.
-# - **What it costs:** one tensor of the size of the weights, and hardly any time.
+# - **What it costs:** the buffer in the last line, one tensor of the size of the weights.
 # - **When to use it:** where the gradients are exact enough for the rate to be limited by curvature: large batches, or
 #   all the data. With small batches it does no harm at the right rate. **What it does not do:** give every weight its
 #   own rate (chapters 07 and 08), or make a model generalise.
@@ -637,7 +644,8 @@ print({key: defaults[key] for key in ("lr", "momentum", "dampening", "nesterov")
 # - Nesterov (1983), "A method of solving a convex programming problem with convergence rate $O(1/k^2)$", *Soviet
 #   Mathematics Doklady* 27: the look-ahead, with a beta that grows from step to step.
 # - Sutskever, Martens, Dahl and Hinton (2013), "On the importance of initialization and momentum in deep learning",
-#   ICML: section 2, equations 1 to 4 (both velocity forms, and $\beta\,(1-\eta\lambda)$ for each direction).
+#   ICML: section 2, equations 1 to 4 (both velocity forms) and Theorem 2.1 ($\beta\,(1-\eta\lambda)$ in each
+#   direction).
 # - Lessard, Recht and Packard (2016), "Analysis and Design of Optimization Algorithms via Integral Quadratic
 #   Constraints", *SIAM Journal on Optimization* 26(1), arXiv:1408.3595: Proposition 1 (the best settings), and the
 #   function on which the heavy ball cycles.
@@ -646,5 +654,5 @@ print({key: defaults[key] for key in ("lr", "momentum", "dampening", "nesterov")
 # - He, Zhang, Ren and Sun (2016), "Deep Residual Learning for Image Recognition", CVPR: section 3.4 (momentum 0.9).
 # - Kingma and Ba (2015), "Adam", Algorithm 1: its $m$ is the mean of this lesson; chapter 08 corrects its start at 0.
 # - The documentation of `torch.optim.SGD`, which says in a note how its form differs from that of Sutskever et al.
-# - **To read next:** Goh (2017), "Why Momentum Really Works", *Distill*, because it has the map of section 4 with a
-#   slider for every direction of a real least-squares problem.
+# - **To read next:** Goh (2017), "Why Momentum Really Works", *Distill*, because it takes section 4 further, with
+#   figures to move: rate and beta, direction by direction.

@@ -66,9 +66,9 @@ print(f"of each paragraph's counts {(text.x_train == 0).double().mean():.1%} are
 # %% [markdown]
 # Such inputs are called *sparse*. We train one linear layer: it gives each part of the manual a score, a weighted sum
 # of the counts, so each word has eight weights. A step looks at 16 paragraphs, and we go through the training
-# paragraphs once. Gradient descent and AdaGrad, the rule of this lesson, each get the same ten rates, from 0.001 to
-# 32, and the one that ends at the lowest *validation loss* counts, that on paragraphs set aside from training. First
-# the layer may only see words that are in 30 paragraphs or more, then all words.
+# paragraphs once. Gradient descent and AdaGrad, the rule of this lesson, each get the same ten rates, from 0.001 to 32,
+# and the one that ends at the lowest *validation loss* counts, that on paragraphs set aside from training. First the
+# layer may only see words that are in 30 paragraphs or more, then all words.
 
 # %%
 rates, trials, moved = [10 ** (k / 2) for k in range(-6, 4)], {}, {}
@@ -85,11 +85,12 @@ for least, name in itertools.product((30, 1), ("gradient_descent", "adagrad")):
     lr = min(rates, key=lambda lr: trials[least, name, lr])
     (loss, right), which = trials[least, name, lr], "all words" if least == 1 else f"words in {least} or more"
     print(f"{which:20} {name:17} best rate {lr:<5.2g} validation loss {loss:.3f}, {right:.1%} right")
+print(f"one pass is {len(run.step_loss)} steps")
 
 # %% [markdown]
 # The rare words matter: with them many more paragraphs are put in the right part. And **gradient descent gets less out
-# of them**: its distance to AdaGrad is larger with the rare words than without. How far did the weights of a word move,
-# against how many paragraphs it is in?
+# of them**: AdaGrad is ahead in any case, but further ahead with the rare words than without. (This is one seed; five
+# are in section 6.) How far did the weights of a word move, against how many paragraphs it is in?
 
 # %%
 curves = {}
@@ -102,10 +103,10 @@ xlabel = "log2 of the number of training paragraphs with the word (0: one, 1: tw
 show.lines(range(9), curves, xlabel, "mean distance moved by its weights")
 
 # %% [markdown]
-# A weight has a gradient only when its word is there. Under gradient descent a word in two paragraphs gets about two
-# steps, and a word in a hundred gets a hundred. A larger rate would move the rare ones further, but the weights of
-# *the* and *is*, which move at every step, cannot bear it: that is what made this rate the best. Under AdaGrad the
-# curve is far flatter, and the most common words even move less than those in the middle. How?
+# A weight has a gradient only when its word is there. Under gradient descent the weights of a word in two paragraphs
+# take two short steps, and those of *the* take one at nearly every step of the pass. A larger rate would move the rare
+# words further, but the common ones too, and at larger rates the loss ends higher. Under AdaGrad the curve is far
+# flatter, and the most common words even move less than those in the middle. How?
 #
 # ## 2. The idea
 #
@@ -128,7 +129,8 @@ show.formula(adagrad)
 # - $\theta_t$, `param`: the weight.
 #
 # All of it, the square, the root and the division, is done for each weight on its own. What the gradient is multiplied
-# by, $\eta/(\sqrt{s_t}+\epsilon)$, is called the **effective rate** of the weight.
+# by, $\eta/(\sqrt{s_t}+\epsilon)$, is called the **effective rate** of the weight. Squares, so that plus and minus do
+# not cancel; the root, so that below the line there is a size like the gradient's own, and not a square.
 #
 # **Predict, then run.** Run the cell as it is to read the question. Put your answer in place of `...`, run it again,
 # and read what it says. Then run the next cell.
@@ -150,7 +152,7 @@ for t in (1, 4, 25, 100):
 # %% [markdown]
 # Two things are in these lines. The size of the gradient cancels: both weights walk alike. And step $t$ is
 # $\eta/\sqrt t$ long, since a sum of $t$ equal squares has a root of $\sqrt t\,|g|$. For a word, $t$ counts the steps
-# in which the word was there. A rare word is still at its first, long steps when *the* is at its hundredth.
+# in which the word was there. A rare word is still at its first, long steps when *the* is at its fortieth.
 #
 # ## 3. Move it
 #
@@ -192,7 +194,7 @@ show.formula(rmsprop)
 # %% [markdown]
 # $\beta$, `beta`, is the share of the old mean that is kept. A gradient that is $k$ steps old has the weight
 # $(1-\beta)\,\beta^k$ in it, so the mean remembers about $1/(1-\beta)$ steps: a hundred at the default of 0.99. The
-# rest is AdaGrad's, with $\beta_2$ and $v$ for $\beta$ and $s$ in some notes.
+# rest is AdaGrad's. Some notes write $v_t$ or $E[g^2]_t$ for $s_t$, and $\beta_2$ for $\beta$.
 #
 # **Predict, then run.**
 
@@ -309,9 +311,10 @@ for curvature, lr, fades in ((25, 0.1, False), (1, 0.1, False), (25, 0.01, False
 # %% [markdown]
 # AdaGrad comes to rest. RMSprop seems to, and some hundred steps later it is **thrown out of the minimum**. While it
 # lies there, gradients are next to nothing, the mean fades, and the effective rate grows. At $2/25$, two over the
-# curvature, gradient descent begins to overshoot (chapter 03). So does RMSprop once its effective rate is past 0.08:
-# each jump is longer than the last until `s` has grown again. In the end it jumps from one side to the other for ever,
-# with an effective rate of just 0.08, half a rate from the minimum, whatever the curvature. This is a **limit cycle**.
+# curvature (the second derivative), gradient descent begins to overshoot (chapter 03). So does RMSprop once its
+# effective rate is past 0.08: each jump is longer than the last until `s` has grown again. In the end it jumps from one
+# side to the other for ever, with an effective rate of just 0.08, half a rate from the minimum, whatever the curvature.
+# This is a **limit cycle**.
 #
 # What was AdaGrad's weakness in section 4 is its strength here. Its sum does not fall when the gradients do, so the
 # effective rate does not grow. RMSprop can be led to rest by a rate that falls (chapter 05; the last line above). Is it
@@ -404,10 +407,10 @@ show.loss_curves(curves, xlabel="epoch", ylabel="validation loss", first=1, titl
 
 # %% [markdown]
 # Images of digits are not sparse, and **on the shallow network there is nothing to choose**: the test accuracies
-# overlap. On the deep network the layers differ, as the words did, and both rules that divide do better: they leave the
-# plateau at once, and their seeds end close together, while those of gradient descent lie far apart. That AdaGrad gets
-# tired cannot be seen here. Fifteen epochs are no long time, and its tuned `lr` is ten times RMSprop's, which makes up
-# for the shrinking.
+# overlap. On the deep network the layers differ, as the words did, and both rules that divide do better: their loss
+# falls from the first epochs on, and their seeds end close together, those of gradient descent far apart. That AdaGrad
+# gets tired cannot be seen here. Fifteen epochs are no long time, and its tuned `lr` is ten times RMSprop's, which
+# makes up for the shrinking.
 #
 # Would it not do to prepare the counts? Here are two common ways: every count above 1 becomes 1, or each column is
 # divided by its standard deviation, which makes rare words large. One pass, the same ten rates; compare the validation
@@ -457,8 +460,8 @@ show.loss_curves(curves, xlabel="epoch after the loud one", ylabel="validation l
 # %% [markdown]
 # The weights were not spoilt: with a fresh `s` they learn at once. It is the sum that holds them, and it will for as
 # long as the run lasts. RMSprop forgets: sooner with `beta` 0.9, which remembers ten steps, later with 0.99, which
-# remembers a hundred. (A loud epoch is 17 steps here, and $10^4$ takes a while to fade.) **A curve that falls ever more
-# slowly from early on, and falls at once when the optimizer is made anew: that is a tired AdaGrad.**
+# remembers a hundred, and squares as large as these take many times that to fade. **A curve that falls ever more slowly
+# from early on, and falls at once when the optimizer is made anew: that is a tired AdaGrad.**
 #
 # ### A ravine that lies slantwise
 #
@@ -519,15 +522,28 @@ show.loss_curves(trained, xlabel="epoch", ylabel="validation loss", first=1, tit
 # - *s is a sum* and *1 - beta forgotten* train, and look like a rate that is too small. The second *is* one: its `s` is
 #   $1/(1-\beta)$ times the right one in every step, so at ten times the rate it is the right rule.
 # - *mean over the elements* trains too. It has one rate for each weight matrix in place of one for each weight, and
-#   where the weights of a layer are alike that does little harm.
+#   where the weights of a layer are alike that does little harm. Where are they not? On the text, one pass, each at the
+#   best of the ten rates:
 
 # %%
+for name in ("right", "mean over the elements"):
+    losses = {}
+    for lr in rates:
+        model = engine.mlp([len(vocabulary), 8])
+        optimizer = engine.Optimizer(model.parameters(), wrong.get(name, rmsprop), lr=lr)
+        run = engine.train(model, optimizer, text, loss=cross_entropy, epochs=1, batch_size=16, progress=False)
+        losses[lr] = math.inf if run.stopped else run.validation_loss[-1]
+    print(f"text, {name:23} validation loss {min(losses.values()):.3f}")
+
+# the second mistake, at ten times the rate
 start, grad = torch.zeros(3, dtype=torch.float64), torch.tensor([3.0, -0.2, 0.01], dtype=torch.float64)
 one, _ = rmsprop(start, grad, rmsprop.init(start), lr=0.01)
 other, _ = wrong["1 - beta forgotten"](start, grad, rmsprop.init(start), lr=0.1)
 print(f"1 - beta forgotten, ten times the rate: a step of {other[0]:.6f}; the right rule: {one[0]:.6f}")
 
 # %% [markdown]
+# There the rule is little better than gradient descent (section 1): a rate for every weight was the point.
+#
 # ## 8. Convention box
 #
 # - **Here and in `torch.optim`**: $\eta\, g/(\sqrt s+\epsilon)$, with `s` from 0. For AdaGrad that is the paper's form
@@ -593,13 +609,14 @@ for (form, curve), seed in itertools.product(curves.items(), (1, 2, 3)):
         settings = {"loss": cross_entropy, "epochs": 10, "batch_size": size, "seed": seed, "progress": False}
         curve[-1].append(engine.train(model, optimizer, digits, **settings).validation_loss[-1])
 xlabel = "log10 of eps"
+print(f"1e-7 inside the root is a floor of {math.sqrt(1e-7):.1g}")
 show.lines([math.log10(eps) for eps in tried], curves, xlabel, "validation loss", title="Deep digits, three seeds")
 
 # %% [markdown]
 # Inside the root `eps` bites where its *root* reaches the size of the gradients, outside where it does so itself: the
-# same rise, at the square. In the deep network most gradients are small, and with 1e-6 inside some seeds already train
-# worse. So take care when you bring settings over: Keras has 1e-7 inside, a floor of 3e-4; the same number in torch is
-# no floor at all. And 1e-3, harmless in torch for some networks, inside is a floor of 0.03.
+# same rise, at the square. In the deep network the gradients of the first layers are small, and with 1e-6 inside it
+# already trains worse. So take care when you bring settings over: the default of Keras is 1e-7, inside. In torch, for
+# the same floor, `eps` has to be the root of that.
 #
 # ## 9. In practice
 #
@@ -626,10 +643,11 @@ for name in rules:
 # **When to use which.** *AdaGrad* when features are rare and the data go by once or a few times: word vectors (GloVe)
 # and early large networks were trained with it. `torch.optim.Adagrad` also takes the sparse gradients of
 # `torch.nn.Embedding(..., sparse=True)`, so that a step touches only the words that occurred; `torch.optim.RMSprop`
-# does not. *RMSprop* when the sizes of gradients change while training goes on, as in reinforcement learning: the first
-# network that learned to play Atari games was trained with it. It is also Adam without the running mean of the
-# gradients and without the correction, so most people today take Adam. *Neither* when one rate fits all weights, as on
-# the shallow network: gradient descent remembers nothing.
+# does not. *RMSprop* when the sizes of gradients change while training goes on, as in reinforcement learning: Mnih and
+# others (2015) trained the network that learned Atari games with it. Notes also recommend it for recurrent networks and
+# for noisy objectives; what it does with noise is at the end of section 4. Adam (chapter 08) is RMSprop along a running
+# mean of the gradients, with a correction that takes the leap out of the first steps. *Neither* when one rate fits all
+# weights, as on the shallow network: gradient descent remembers nothing.
 #
 # ## 10. Your turn
 #
