@@ -151,8 +151,8 @@ QUIZZES = (
     ),
     Quiz(
         "ten_times_the_batch",
-        "The noise scale is 64. You take batches of 640 rows in place of 64. By what number is the progress of one "
-        "step multiplied, if each has the rate that suits it best?",
+        "The noise scale is 64. You take batches of 640 rows in place of 64. By what number does it "
+        "predict the progress of one step to be multiplied, if each has the rate that suits it best?",
         _gain_of_ten_times_the_batch,
         "1.82: a batch of 64 does half of what a step without noise would, 1/(1 + 64/64); one of 640 does 0.91 of it. "
         "Ten times the work for less than twice the progress.",
@@ -185,8 +185,8 @@ QUIZZES = (
     Quiz(
         "tenth_of_the_rate",
         "With a small rate that never changes, w has come down and wanders about the minimum, driven by the noise of "
-        "its batches. The rate is made ten times smaller. By what number is the mean loss above the minimum divided, "
-        "in the long run?",
+        "its batches, each drawn anew from all rows. The rate is made ten times smaller. By what number is the mean "
+        "loss above the minimum divided, in the long run?",
         lambda: _wandering(0.01) / _wandering(0.001),
         "About 10. A step brings in noise of the square of the rate, and takes off a share of the rate itself: the one "
         "over the other is the rate. So a rate that falls is a cure (chapter 05), and a larger batch is another.",
