@@ -183,22 +183,31 @@ class Steps:
 
 @dataclass(frozen=True)
 class Draws:
-    """A random function called once per seed, then again with the first: its draws, and whether generators moved."""
+    """A random function called once per seed, then again with the first: its draws, and whether generators moved.
+
+    With `calls` above 1 it is called that often in a row with each generator: a draw is then the list of its results.
+    """
 
     args: tuple[Any, ...]
     seeds: tuple[int, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
     judged: bool = True
     label: str = ""
+    calls: int = 1
+    most: int = MAX_ITEMS  # taken of what comes one by one, from a generator
 
     def run(self, function: Callable[..., Any], names: dict[str, Any]) -> Outcome:
-        def draw(seed: int):
-            generator = Seed(seed).make()
-            before = generator.get_state()
+        def once(generator: torch.Generator) -> Any:
             result = function(*fresh(self.args), generator, **fresh(self.kwargs))
             if isinstance(result, Iterator):
-                result = [item for item, _ in zip(result, range(MAX_ITEMS), strict=False)]
-            return plain(result), not torch.equal(before, generator.get_state())
+                result = [item for item, _ in zip(result, range(self.most), strict=False)]
+            return plain(result)
+
+        def draw(seed: int) -> tuple[Any, bool]:
+            generator = Seed(seed).make()
+            before = generator.get_state()
+            results = [once(generator) for _ in range(self.calls)]
+            return results if self.calls > 1 else results[0], not torch.equal(before, generator.get_state())
 
         world = torch.random.get_rng_state()
         drawn = [draw(seed) for seed in (*self.seeds, self.seeds[0])]

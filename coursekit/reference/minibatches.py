@@ -59,7 +59,7 @@ def minibatches(n: int, batch_size: int, generator: torch.Generator) -> Iterator
         generator: the `torch.Generator` that the order is drawn from; drawing moves it on.
 
     Returns:
-        One batch after the other (a generator, or a list of them): each a 1-D tensor of whole numbers, the rows of its
+        One batch after the other (a generator, or a list of them): each a 1-D tensor of `torch.int64`, the rows of its
         examples. Every number from 0 to n - 1 comes once.
 
     Raises:

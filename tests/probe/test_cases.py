@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -48,6 +50,20 @@ def test_a_tuple_comes_as_a_tuple_and_a_list_as_a_list():
     assert Call(((2, 3), WEIGHTS)).run(kinds, {}).value["result"] == [True, True]
     drawn = Draws(((2, 3),), seeds=(0,)).run(lambda shape, generator: isinstance(shape, tuple), {})
     assert drawn.value["draws"] == [True]
+
+
+def test_a_generator_may_be_drawn_from_several_times_in_a_row():
+    def two_numbers(n, generator):
+        yield from torch.randint(n, (2,), generator=generator).tolist()
+
+    drawn = Draws((1000,), seeds=(3, 4), calls=3).run(two_numbers, {}).value
+    generator = torch.Generator().manual_seed(3)
+    assert drawn["draws"][0] == drawn["again"] == [list(two_numbers(1000, generator)) for _ in range(3)]
+    assert drawn["draws"][0] != drawn["draws"][1]
+
+
+def test_of_what_never_ends_only_so_much_is_taken():
+    assert Draws((), seeds=(0,), most=4).run(lambda generator: itertools.count(), {}).value["draws"] == [[0, 1, 2, 3]]
 
 
 def test_on_another_device_a_list_goes_there():
