@@ -149,8 +149,14 @@ def test_predictions(quiz):
     assert_answered(quiz)
 
 
+def test_the_floor_is_where_the_noise_and_the_pull_balance():
+    for lr, floor in ((0.1, 0.02632), (0.01, 0.002513)):  # the variance after a step is that before it
+        assert (1 - lr) ** 2 * 2 * floor + lr**2 == pytest.approx(2 * floor, rel=1e-3)
+
+
 def test_the_numbers_of_the_predictions():
     answers = {quiz.name: quiz.answer() for quiz in CHAPTER.quizzes}
+    assert answers["floor_at_a_tenth_of_the_rate"] == pytest.approx(0.02632 / 0.002513, rel=1e-3)
     assert answers["first_rate_of_a_warm_up"] == pytest.approx(0.05)
     assert answers["gone_after_a_tenth"] == pytest.approx(0.0245, abs=5e-5)
     assert answers["gamma_for_a_decay"] == pytest.approx(0.9512, abs=5e-5)

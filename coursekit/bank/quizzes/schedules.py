@@ -8,6 +8,11 @@ from coursekit.exercise import Quiz
 from coursekit.reference.schedules import cosine_decay, exponential_decay, reduce_on_plateau, warmup_cosine
 
 
+def _floor(lr: float) -> float:
+    """Where the mean loss of w <- w - lr (w + noise) stays, the noise of standard deviation 1."""
+    return lr / (2 * (2 - lr))
+
+
 def _gone_after_a_tenth() -> float:
     return 1 - cosine_decay(10, lr=1.0, lr_min=0.0, total=100)
 
@@ -27,6 +32,21 @@ def _first_lower_epoch() -> float:
 
 
 QUIZZES = (
+    Quiz(
+        "floor_at_a_tenth_of_the_rate",
+        "Gradient descent with noisy slopes at the constant rate 0.1 has come to its floor. You lower the rate to 0.01 "
+        "and wait. How many times lower is the loss in the end?",
+        lambda: _floor(0.1) / _floor(0.01),
+        "10.5 times, from 0.0263 to 0.00251: the floor is nearly proportional to the rate. The waiting takes about ten "
+        "times as many steps, too.",
+        beliefs=(
+            (1.0, "the noise is the same, but each step takes in only lr times as much of it."),
+            (100.0, "each step takes in 1/100 of the noise's variance; but it also undoes ten times less of the old."),
+            (3.16, "that is the distance from the minimum, which is the root: the loss is its square."),
+            (0.0, "not lower at all? A smaller rate averages over more batches before it moves as far."),
+        ),
+        tolerance=0.06,
+    ),
     Quiz(
         "first_rate_of_a_warm_up",
         "`warmup_cosine` with lr=0.5, warmup=10, total=100. What is the rate of the very first step, t=0?",
