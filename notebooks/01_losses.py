@@ -13,8 +13,8 @@
 # it be, and what happens when the choice is wrong?
 #
 # About 40 minutes. You need to know what a mean, a logarithm and a derivative are. All losses here are means over the
-# examples, and those of classes take scores, not probabilities, as torch's do. The other forms that you will meet
-# stand in section 9.
+# examples, as torch's are, and the losses for classes take what torch's take (*scores*, section 3). The other forms
+# that you will meet stand in section 9.
 
 # %%
 import dataclasses
@@ -92,8 +92,10 @@ curves = {f"{name} error": cost / cost.min() for name, cost in costs.items()}
 show.lines(guesses, curves, "guess", "loss, over its smallest value", log=False)
 
 # %% [markdown]
-# The squared error is lowest at the mean, the absolute error at the median. The derivatives say why. Here is the pull
-# of each house on the guess, at 22 for the squared error and at 3 for the absolute one:
+# The squared error is lowest at the mean, the absolute error at the median, the third of the five prices. The
+# derivatives say why. Here is the *pull* of each house on the guess, minus the derivative of the loss by the guess for
+# this house, at 22 for the squared error and at 3 for the absolute one. (`loss.backward()` has torch compute the
+# derivatives; they are then in `prediction.grad`.)
 
 # %%
 for name, guess in (("squared", 22.0), ("absolute", 3.0)):
@@ -107,15 +109,19 @@ for name, guess in (("squared", 22.0), ("absolute", 3.0)):
 # four others in balance. With the absolute error all pull alike, so the guess goes where as many are above as below.
 #
 # So the squared error fits where large errors are real and ought to count, and where errors are the sum of many small
-# causes: if they are Gaussian, the model with the least squared error is the most likely one (Goodfellow and others,
-# section 5.5.1). It does not fit where some targets are false. Section 7 tries that on real data.
+# causes: if they follow the bell curve (are *Gaussian*), the model with the least squared error is the one under which
+# the data are most likely (Goodfellow and others, section 5.5.1). It does not fit where some targets are false. Section
+# 7 tries that on real data.
 #
 # ## 3. Classes: the cross-entropy
 #
-# Which digit is this? A linear layer looks at images of handwritten digits, 64 pixels each, and gives ten numbers for
-# each image, one for each digit. These numbers are **scores**, also called *logits*: they may be any numbers, and the
-# largest wins. We train the layer with the loss that this section is about. (`engine.Optimizer` runs an update rule,
-# here gradient descent, which is chapter 03; `engine.train` shows it all images 20 times, in batches of 64.)
+# Which digit is this? A *linear layer* looks at images of handwritten digits, 64 pixels each, and gives ten numbers for
+# each image, one for each digit: ten weighted sums of the pixels. These numbers are **scores**, also called *logits*:
+# they may be any numbers, and the largest wins. Training looks for the weights, with the loss that this section is
+# about. (`engine.mlp([64, 10])` is the layer. `engine.Optimizer` moves its weights, here by gradient descent, with
+# steps as long as the learning rate `lr` says; that is chapter 03. `engine.train` goes through all training images 20
+# times, which is 20 *epochs*, 64 images in each step. What it prints as *validation* is measured on images that are set
+# aside from training, and *accuracy* is the share of them that it puts right.)
 
 # %%
 digits = engine.digits()
@@ -183,7 +189,7 @@ show.digits_grid(digits.images(digits.x_test[worst]), captions, columns=8)
 
 # %% [markdown]
 # Half of the images cost next to nothing, and a few carry the loss: those where the model is sure and wrong. There the
-# learning goes on. It is the strength of the cross-entropy, and where labels are false it is its weakness.
+# learning goes on. But suppose that one of these labels were false: it would pull as hard as the true ones.
 #
 # ## 4. The same number, without overflow
 #
@@ -231,8 +237,9 @@ for name in ("right", "no max subtracted"):
     print(f"{name}: {run.stopped or f'{run.accuracy[-1]:.1%} of the validation images right'}")
 
 # %% [markdown]
-# A loss that is suddenly inf or NaN often is this: somewhere an exponential overflowed, or a logarithm was given a 0. A
-# small number inside the logarithm, `log(p + 1e-9)`, is no cure. It hides the worst mistakes:
+# A loss that is suddenly inf or NaN (*not a number*, such as 0/0) often is this: somewhere an exponential overflowed,
+# or a logarithm was given a 0. A small number inside the logarithm, `log(p + 1e-9)`, is no cure. It hides the worst
+# mistakes:
 
 # %%
 z = torch.tensor([[90.0, 0.0]], requires_grad=True)
@@ -352,11 +359,12 @@ for name, slope in zip(names, slopes, strict=True):
 # 442 patients, ten measurements each; the target is how far the disease had gone a year later, standardised: mean 0 and
 # standard deviation (sd) 1. In some of the training rows we add 18 sd, as if someone had typed a zero too many.
 # Validation and test rows stay as they are. A linear layer learns by the squared error and by the absolute one. Five
-# seeds each: another split, other false rows. Each loss, at each share of false rows, gets the one of six rates that
-# is best for it on the validation rows.
+# *seeds* each (the numbers that random draws start from): another split, other false rows. Each loss, at each share of
+# false rows, gets the one of seven rates at which it is lowest itself on the validation rows. The test rows, which
+# nothing has looked at so far, are then measured by both errors.
 
 # %%
-rates, shares, errors = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1), (0.0, 0.05, 0.1), {}
+rates, shares, errors = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1), (0.0, 0.05, 0.1), {}
 settings = {"epochs": 20, "batch_size": 32, "progress": False}
 for share in shares:
     for seed in range(5):
@@ -368,36 +376,39 @@ for share in shares:
                 model = torch.nn.Sequential(engine.mlp([10, 1], seed), torch.nn.Flatten(0))
                 optimizer = engine.Optimizer(model.parameters(), RULES["gradient_descent"], lr=lr)
                 run = engine.train(model, optimizer, data, loss=loss, seed=seed, **settings)
-                test = (model(data.x_test) - data.y_test).abs().mean().item()
-                errors.setdefault((name, share, lr), []).append((run.validation_loss[-1], test))
+                off = (model(data.x_test) - data.y_test).detach()
+                tests = float(off.abs().mean()), float(off.square().mean())
+                errors.setdefault((name, share, lr), []).append((run.validation_loss[-1], *tests))
 
 # %%
 curves = {"squared": [], "absolute": []}
 for name, curve in curves.items():
     for share in shares:
-        lr = min(rates, key=lambda lr: statistics.median(loss for loss, _ in errors[name, share, lr]))
-        tests = [test for _, test in errors[name, share, lr]]
+        lr = min(rates, key=lambda lr: statistics.median(loss for loss, _, _ in errors[name, share, lr]))
+        _, tests, squares = zip(*errors[name, share, lr], strict=True)
         curve.append(tests)
         print(f"{name:8} error, {share:3.0%} false, best rate {lr:<6g}: off by {statistics.median(tests):.2f},",
-              f"from {min(tests):.2f} to {max(tests):.2f}")  # fmt: skip
+              f"from {min(tests):.2f} to {max(tests):.2f}; squared {statistics.median(squares):.2f}")  # fmt: skip
 percent = [100 * share for share in shares]
 curves = {f"by the {name} error": torch.tensor(curve).T for name, curve in curves.items()}
 show.lines(percent, curves, "false training targets in %", "mean absolute error of test rows, in sd", log=False)
 
 # %% [markdown]
 # Without false targets there is nothing to choose between the two. With one in twenty, the worst seed of the absolute
-# error is better than the best of the squared error, which is dragged towards numbers that nobody measured. Look at its
-# best rates: they are so small that the layer hardly begins to learn, and that is the best it can do. It is a matter of
-# the data and not of rank: these false targets are far away and all on one side, which is hard on the squared error.
-# In between stands the *Huber loss*, squared near 0 and absolute further out.
+# error is better than the best of the squared error, which is dragged towards numbers that nobody measured. Even when
+# the test rows are measured by the squared error (the last number), training by the absolute one ends lower. Look at
+# the best rates of the squared error: they are so small that the layer hardly begins to learn, and of the seven that is
+# the best it can do. It is a matter of the data and not of rank: these false targets are far away and all on one side,
+# which is hard on the squared error. In between stands the *Huber loss*, squared near 0 and absolute further out.
 #
 # ### Which loss for classes? Digits
 #
 # Four losses for one task. The cross-entropy compares the ten scores of an image with each other. The other three treat
 # each score as a question of its own, *is it this digit or not?*, with `one_hot` labels: 1 for the right digit, else 0.
 # Values of different losses cannot be compared, so we compare what all of them are for: how many images get their
-# largest score at the right digit. Each loss gets the same eight rates (with seed 0), for a linear layer and for a
-# network with one hidden layer.
+# largest score at the right digit. Each loss gets the same eight rates (with seed 0), for the linear layer and for a
+# network with a *hidden layer*: 32 weighted sums of the pixels, negative ones set to 0, and the ten scores are weighted
+# sums of these.
 
 # %%
 tasks = {
@@ -623,6 +634,9 @@ except ValueError as error:
 # - **What to check first:** shapes of prediction and target; scores, not probabilities; the first loss near $\log K$.
 # - **What to look at:** beside the loss, the number that you want in the end, such as the share of right answers.
 #   Section 8 has two runs in which they disagree.
+# - **When some classes are rare:** every example counts the same in a mean, so the frequent classes weigh most.
+#   torch's losses can count the rare ones more (`weight`, `pos_weight`); the probabilities are then no longer those of
+#   the data.
 # - **What it costs:** one pass over the scores, N times K of them.
 # - **Inputs:** standardise them, and the targets of a regression too. Then scores and losses start at a size near 1.
 #
