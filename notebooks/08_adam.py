@@ -53,7 +53,8 @@ for feature in ("hue", "proline"):
 # We train one linear layer on these numbers as they are: it gives each grower a score, a weighted sum of the
 # measurements. Gradient descent and Adam each get the same 13 learning rates, from 1e-6 to 1, and 150 *epochs*, which
 # are passes through the training data. All wines are taken at once, so an epoch is one step here. Each rule is drawn at
-# the rate that ended lowest. (`engine.Optimizer` applies a rule to all weights of a model.)
+# the rate that ended lowest. (`engine.mlp` makes the layer, `engine.Optimizer` applies a rule to all of its weights,
+# and `engine.train` goes through the data with it.)
 
 # %%
 rates, runs, curves = [10 ** (k / 2) for k in range(-12, 1)], {}, {}
@@ -370,9 +371,10 @@ show.loss_curves(curves, xlabel="epoch", ylabel="validation loss", first=1, titl
 
 # %% [markdown]
 # **On the deep network Adam and RMSprop win**: they learn from the first epochs on, at every seed, and their worst seed
-# ends above the middle seed of the other two. Gradient descent and momentum spend the first epochs on a plateau. Their
-# curves still fall at the end, so with more epochs they come nearer. What decides here is the division by the size of
-# the gradient, which both winners have, and not the memory in `m`, which momentum has too.
+# ends above the middle seed of the other two. Gradient descent and momentum spend the first epochs on a *plateau*,
+# where the loss hardly falls. Their curves still fall at the end, so with more epochs they come nearer. What decides
+# here is the division by the size of the gradient, which both winners have, and not the memory in `m`, which momentum
+# has too.
 #
 # ## 7. How it fails
 #
@@ -408,7 +410,7 @@ for name in ("right", "no bias correction"):
 
 # %% [markdown]
 # A loss that falls is no proof that a rule is right. This is why `check(adam)` compares the path step by step, with
-# hyperparameters that show every term, and looks at no loss.
+# values of `lr`, `beta1`, `beta2` and `eps` that show every term, and looks at no loss.
 #
 # ### `eps` too large
 #
@@ -536,8 +538,9 @@ print({key: torch.optim.Adam([torch.zeros(1)]).defaults[key] for key in ("lr", "
 
 # %% [markdown]
 # **What to tune first:** `lr`, in steps of half a power of ten, as in section 6. Then `beta2`, downwards, when the loss
-# has spikes. The transformer of Vaswani et al. (2017, section 5.3) has 0.98 and GPT-3 (Brown et al. 2020, appendix B)
-# 0.95. `beta1` and `eps` are left alone by most, but see section 7 for `eps` in half precision.
+# has spikes. Two networks that read and write language: the transformer of Vaswani et al. (2017, section 5.3) has 0.98,
+# and GPT-3 (Brown et al. 2020, appendix B) 0.95. `beta1` and `eps` are left alone by most, but see section 7 for `eps`
+# in half precision.
 #
 # **What it costs:** two more tensors of the size of the weights. In bytes, over the bytes of the weights:
 
@@ -555,6 +558,9 @@ for name in ("gradient_descent", "momentum", "rmsprop", "adam"):
 # rate has to do for several networks: in section 6 the best of the nine is the same for both with Adam, and not with
 # gradient descent. **When not:** when memory is short, or when a plain rule at a tuned rate is as good, as on the
 # shallow network.
+#
+# **Is a network trained with Adam worse on new data?** Wilson and others (2017) found so. Choi and others (2019) tuned
+# more of the settings, and found Adam never behind. In section 6 the test accuracies do not put it behind either.
 #
 # ## 10. Your turn
 #
@@ -582,5 +588,7 @@ for name in ("gradient_descent", "momentum", "rmsprop", "adam"):
 #   Models are Few-Shot Learners", arXiv:2005.14165, appendix B.
 # - TensorFlow 1, documentation of `tf.train.AdamOptimizer` (the short form, "epsilon hat", and its advice on it).
 # - Loshchilov and Hutter (2019), "Decoupled Weight Decay Regularization", ICLR, arXiv:1711.05101: for chapter 10.
+# - Wilson et al. (2017), "The Marginal Value of Adaptive Gradient Methods in Machine Learning", NeurIPS,
+#   arXiv:1705.08292: cases in which the rules that divide lose.
 # - Further: Choi et al. (2019), "On Empirical Comparisons of Optimizers for Deep Learning", arXiv:1910.05446, because
 #   it shows how the way of tuning decides who wins a comparison such as the one in section 6.
