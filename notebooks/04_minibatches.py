@@ -26,6 +26,8 @@ import torch
 from torch.nn.functional import cross_entropy, mse_loss
 
 from coursekit import answer, engine, show
+from coursekit.bank.index import exercise
+from coursekit.judging.source import made
 from coursekit.reference import RULES
 from coursekit.reference.minibatches import gradient_noise_scale, minibatch_gradient, minibatches
 
@@ -44,7 +46,7 @@ torch.set_num_threads(1)  # these networks are too small to be shared between co
 # All three compute the gradients of equally many images. Each may try the same nine learning rates, with five *seeds*,
 # the numbers that random draws start from (other first weights, other order of the images). For each the rate counts
 # whose median ends lowest after three epochs on the *validation images*, which are set aside from training.
-# (`engine.stacked` trains many networks at once; this takes about 15 seconds.)
+# (`engine.stacked` trains all 45 networks at once. Still, this is one of the longer cells.)
 
 # %%
 digits = engine.digits()
@@ -67,12 +69,14 @@ for size, name in ((n, "all at once"), (32, "batches of 32"), (1, "one at a time
     curves[name] = runs[size][best[size], :, :3]
     steps = 3 * math.ceil(n / size)
     print(f"{name:14} best rate {rates[best[size]]:6.2g}: {steps:5} steps, validation loss {ends.min():.3f}")
-show.loss_curves(curves, xlabel="epoch", ylabel="validation loss", first=1, title="Three epochs, five seeds")
+picture = show.loss_curves(curves, xlabel="epoch", ylabel="validation loss", first=1, title="Three epochs, five seeds")
+picture.axes[0].set_xticks((1, 2, 3))
+picture
 
 # %% [markdown]
 # Who looks at all images before each step has taken three steps by then, and has hardly begun. That is no wonder. But
-# look at the other two. **A step from 32 images does about as much as 32 steps from one image each**, and with a rate
-# about as many times larger. And a step from all 1078 does *not* do as much as 34 steps from 32.
+# look at the other two. **A step from 32 images does about as much as 32 steps from one image each**, with a rate some
+# twenty times larger. And a step from all 1078 does *not* do as much as 34 steps from 32.
 #
 # So there is a number of rows, above 32 here and below 1078, up to which looking at more rows pays. What decides where
 # it is? And if 32 are as good as one, per image: why does nobody take one?
@@ -163,13 +167,16 @@ lines = {
     drawn["rows may come again"]: [math.sqrt(trace / size) for size in sizes],
     drawn["different rows"]: [math.sqrt(trace / size * (1 - size / N)) for size in sizes],
 }
-x = torch.tensor([math.log2(size) for size in sizes])
 for name, line in drawn.items():
     seen, line = torch.tensor(noise[name]), torch.tensor(lines[line])
-    slope = torch.cov(torch.stack((x, seen.log2())))
+    slope = torch.cov(torch.stack((torch.tensor(sizes).log2(), seen.log2())))
     print(f"{name:20} slope {slope[0, 1] / slope[0, 0]:+.2f}; at most {(seen / line - 1).abs().max():.1%} off its line")
-labels = ("log2 of the batch size", "noise of the gradient")
-show.lines(x, noise | lines, *labels, log=True, title=f"Diabetes, {N} rows, 300 batches for each point")
+
+# %%
+labels = ("batch size (rows)", "noise of the gradient")
+picture = show.lines(sizes, noise | lines, *labels, log=True, title=f"Diabetes, {N} rows, 300 batches for each point")
+picture.axes[0].set_xscale("log", base=2)
+picture
 
 # %% [markdown]
 # Drawn with replacement the noise falls as $1/\sqrt B$, to the end. Drawn without, it falls faster once a batch is a
@@ -183,7 +190,7 @@ show.lines(x, noise | lines, *labels, log=True, title=f"Diabetes, {N} rows, 300 
 #
 # A linear model with two of the inputs has two weights, so its gradients are points in a plane. Each point is one batch
 # out of 300, the arrow is the gradient of all rows. A small step against a gradient in the shaded half makes the loss
-# *larger*. **Find out: at 0 % of the way to the minimum, from which batch size on do less than 5 % of the batches lead
+# *larger*. **Find out: at 0 % of the way to the minimum, from which batch size on does less than one batch in ten lead
 # up? Write it down. Then at 50 %, and at 90 %.**
 
 # %%
@@ -193,15 +200,15 @@ show.gradient_cloud()
 two = [diabetes.features.index(name) for name in ("bmi", "s5")]
 X2, y2 = X[:256, two], y[:256]
 least = torch.linalg.lstsq(X2, y2[:, None]).solution[:, 0]
+decks = torch.rand(5000, 256, generator=generator).argsort(dim=1)  # 5000 shuffled decks
 for share in (0.0, 0.5, 0.9):
     rows = torch.stack([minibatch_gradient(share * least, X2, y2, torch.tensor([i])) for i in range(256)])
-    mean, up = rows.mean(dim=0), {}
-    for size in (1, 2, 4, 8, 16, 32, 64, 128):
-        drawn = torch.stack([rows[next(minibatches(256, size, generator))].mean(dim=0) for _ in range(300)])
-        up[size] = float((drawn @ mean < 0).double().mean())
-    first = next((size for size in up if up[size] < 0.05), 256)
-    said = f"length of the gradient {mean.norm():.3f}, noise of one row {rows.var(dim=0).sum().sqrt():.2f}"
-    print(f"{share:4.0%} of the way: {said}; one row leads up in {up[1]:.0%}, under 5% from {first} on")
+    mean = rows.mean(dim=0)
+    print(
+        f"{share:.0%} of the way: gradient {mean.norm():.3f} long, noise of one row {rows.var(dim=0).sum().sqrt():.2f};"
+    )
+    up = {size: ((rows[decks[:, :size]].mean(dim=1) @ mean) < 0).double().mean() for size in (1, 4, 8, 16, 64, 128)}
+    print("    leading up:", ", ".join(f"B = {size}: {part:.1%}" for size, part in up.items()))
 
 # %% [markdown]
 # The cloud hardly changes its size on the way down. The arrow gets shorter. So the same batch that knew the way at the
@@ -283,14 +290,15 @@ for epoch in (0, 2):
 # %%
 for name, shares in curves.items():
     print(f"{name:19}", ", ".join(f"B = {size}: {share:.3f}" for size, share in zip(sizes, shares, strict=True)))
-x = [math.log2(size) for size in sizes]
-show.lines(x, curves, "log2 of the batch size", "share of a step with all images", log=True)
+picture = show.lines(sizes, curves, "batch size (images)", "share of a step with all images", log=True)
+picture.axes[0].set_xscale("log", base=2)
+picture
 
 # %% [markdown]
 # The prediction has the right shape and the right place, from a single number that was measured before any step was
-# taken. It is low for the smallest batches, by up to a factor of about two: what it leaves out is that the curvature is
-# not the same in all directions. The paper calls this $\mathcal B$ the *simple* noise scale for that reason (its
-# section 2.2).
+# taken. After two epochs it is low for batches in between, by up to a factor of about two. Two things that it leaves
+# out: the curvature is not the same in all directions (the paper calls this $\mathcal B$ the *simple* noise scale for
+# that reason, in its section 2.2), and the best of 14 rates is picked here with hindsight.
 #
 # So here is the answer to section 1. While the noise scale is in the hundreds, 32 images in one step do as much as 32
 # steps, and 1078 do not do as much as 34 batches of 32.
@@ -321,8 +329,12 @@ for size in sizes:
     k = int(median.argmin())
     ends.append(runs[size][k, :, 2])
     print(f"B = {size:4}: best rate {rates[k]:6.2g}, rate / B {rates[k] / size:.4f}, validation loss {median[k]:.3f}")
-x = [math.log2(size) for size in sizes]
-show.lines(x, {"three epochs": torch.stack(ends, dim=1)}, "log2 of the batch size", "validation loss", log=True)
+after = {"three epochs": torch.stack(ends, dim=1)}
+picture = show.lines(
+    sizes, after, "batch size (images)", "validation loss", log=False, title="Three epochs, five seeds"
+)
+picture.axes[0].set_xscale("log", base=2)
+picture
 
 # %% [markdown]
 # From 1 to 32 the best rate grows about in step with $B$: twice the rows in a step, half as many steps, each about
@@ -345,13 +357,14 @@ for size in (1, 8, 32, 128, 512, n, 50 * n):
         optimizer.zero_grad()
         cross_entropy(model(many[:size]), many_y[:size]).backward()
         optimizer.step()
+        model[0].bias[0].item()  # waits for a GPU to be done
         took.append(time.process_time() - started)
     price[size] = 1000 * statistics.median(took)
     print(f"B = {size:5}: {price[size]:7.3f} ms a step, {1000 * price[size] / size:7.2f} µs a row")
 
 # %% [markdown]
 # A step has a price of its own, whatever it looks at: Python, torch's dispatch, the update of the weights. Here 32 rows
-# cost hardly more than one. (A GPU takes far more rows at the price of one.) And a step with all rows grows with the
+# cost hardly more than one. (Where there is a GPU, this cell has measured it.) And a step with all rows grows with the
 # data, while a step with 32 does not.
 #
 # Now the two curves can be put together: what a step does, by the noise scale, over what it costs.
@@ -371,41 +384,49 @@ for epoch in (0, 1, 2):
 # all of them is among the best choices; with 50 times as many it is among the worst, and the sizes below 1000 are what
 # they were. That is the prediction, from the noise scale and a clock.
 #
-# Now the race. Each way gets the rate that was best after about 40 ms of steps (one epoch for one at a time, which is
-# more), and then 0.3 seconds of steps. This is the whole loop of training with mini-batches:
+# Now the race. Each way gets the rate that was best after its 3, 10 or 40 epochs above (one epoch for one at a time),
+# and then 0.32 seconds of steps. What counts is the loss on the *test images*, which nothing has looked at so far. This
+# is the whole loop of training with mini-batches:
 
 # %%
-marks, timed, last = [0.0025 * 2**k for k in range(8)], {}, {1: 0, 32: 2, 128: 9, n: 39}
+rate_of = {size: rates[int(runs[size][:, :, -1].median(dim=1).values.argmin())] for size in (32, 128, n)}
+rate_of[1] = rates[int(runs[1][:, :, 0].median(dim=1).values.argmin())]
+marks = [0.0025 * 2**k for k in range(8)]
 ways = {"one at a time": (1, 1), "32": (32, 1), "128": (128, 1), "all 1078": (n, 1), "all of 50 times 1078": (n, 50)}
+print("rates:", ", ".join(f"{size} {lr:.2g}" for size, lr in sorted(rate_of.items())))
+
+# %%
+timed = {name: [] for name in ways}
 for (name, (size, times)), seed in itertools.product(ways.items(), seeds):
-    lr = rates[int(runs[size][:, :, last[size]].median(dim=1).values.argmin())]
-    model, order, clock = engine.mlp([64, 32, 10], seed), torch.Generator().manual_seed(seed), 0.0
-    optimizer, seen = engine.Optimizer(model.parameters(), RULES["gradient_descent"], lr=lr), []
+    model, order, clock, seen = engine.mlp([64, 32, 10], seed), torch.Generator().manual_seed(seed), 0.0, []
+    optimizer = engine.Optimizer(model.parameters(), RULES["gradient_descent"], lr=rate_of[size])
     stream = (index for _ in itertools.count() for index in minibatches(times * n, times * size, order))
     while len(seen) < len(marks):
         index, started = next(stream), time.process_time()
         optimizer.zero_grad()
         cross_entropy(model(many[index]), many_y[index]).backward()
         optimizer.step()
+        model[0].bias[0].item()
         clock += time.process_time() - started
         if clock >= marks[len(seen)]:
-            seen.append(float(cross_entropy(model(digits.x_validation), digits.y_validation).detach()))
-    timed[name] = [*timed.get(name, []), seen]
+            seen.append(float(cross_entropy(model(digits.x_test), digits.y_test).detach()))
+    timed[name].append(seen)
 
 # %%
 for name, losses in timed.items():
     middle = [statistics.median(now) for now in zip(*losses, strict=True)]
     told = ", ".join(f"{1000 * t:g} ms {loss:.3f}" for t, loss in list(zip(marks, middle, strict=True))[1::2])
-    print(f"{name:21} validation loss after {told}")
-x = [math.log10(mark) for mark in marks]
-labels = ("log10 of the seconds spent on steps", "validation loss")
-show.lines(x, timed, *labels, log=True, title="Equal time, five seeds")
+    print(f"{name:21} test loss after {told}")
+labels = ("milliseconds spent on steps", "test loss")
+picture = show.lines([1000 * mark for mark in marks], timed, *labels, log=True, title="Equal time, five seeds")
+picture.axes[0].set_xscale("log")
+picture
 
 # %% [markdown]
-# **In seconds, mini-batches do not win on these data.** All 1078 rows at once are as good as batches of 128, and a bit
-# ahead of 32. One at a time is far behind: it spends its time on the price of a thousand steps. And where the same
-# images are there 50 times over, all at once falls behind too, as predicted. Data sets with millions of rows are on
-# that side.
+# **In seconds, mini-batches do not win on these data.** All 1078 rows at once are at least as good as batches of 128, and
+# both are ahead of 32. One at a time is far behind: it spends its time on the price of a thousand steps. And where the
+# same images are there 50 times over, all at once falls behind too, as predicted. Data sets with millions of rows are
+# on that side.
 #
 # ## 7. How it fails
 #
@@ -423,42 +444,50 @@ for k, index in enumerate(torch.arange(100).split(10), start=1):
     print(f"after {k} steps: {float(place):.3f}", end="\n" if k % 5 == 0 else "; ")
 
 # %% [markdown]
-# Each row came once, and the weight knows only those that came last. Now digits, with the images sorted by their label:
-# first all zeros, at the end all nines. Against that, a shuffle for each epoch, and one shuffle that then stays. Each
-# order may try four rates, with three seeds; what counts is the loss after 8 epochs.
+# Each row came once, and the weight knows only those that came last. Now digits, sorted by their label: first all
+# zeros, at the end all nines. Here are three mistakes in `minibatches` by the names that `check` gives them. Each of
+# them is the reference with one edit, which `made` makes. *Not shuffled* takes the rows as they lie, *generator seeded
+# inside* has one random order for all epochs, and *drawn with replacement* was in section 2. Each may try four rates,
+# with three seeds; what counts is the loss after 8 epochs.
 
 # %%
-by_label, order_of, ends = y_all.cpu().argsort(stable=True), {}, {}
-for name, lr, seed in itertools.product(("sorted", "shuffled once", "shuffled each epoch"), rates[3:7], range(3)):
-    generator, model = torch.Generator().manual_seed(seed), engine.mlp([64, 32, 10], seed)
+wrong = {part.name: made(minibatches, part.change) for part in exercise("minibatches").slips}
+by_label = y_all.cpu().argsort(stable=True)
+x_sorted, y_sorted, ends = x_all[by_label], y_all[by_label], {}
+names = ("right", "not shuffled", "generator seeded inside", "drawn with replacement")
+for name, lr, seed in itertools.product(names, rates[3:7], range(3)):
+    generator, model, losses = torch.Generator().manual_seed(seed), engine.mlp([64, 32, 10], seed), []
     optimizer = engine.Optimizer(model.parameters(), RULES["gradient_descent"], lr=lr)
-    order, losses = by_label if name == "sorted" else torch.randperm(n, generator=generator), []
     for _ in range(8):
-        for index in minibatches(n, 32, generator) if "each" in name else order.split(32):
+        for index in wrong.get(name, minibatches)(n, 32, generator):
             optimizer.zero_grad()
-            cross_entropy(model(x_all[index]), y_all[index]).backward()
+            cross_entropy(model(x_sorted[index]), y_sorted[index]).backward()
             optimizer.step()
         losses.append(float(cross_entropy(model(digits.x_validation), digits.y_validation).detach()))
     ends.setdefault((name, lr), []).append(losses)
 
 # %%
 curves = {}
-for name in ("sorted", "shuffled once", "shuffled each epoch"):
+for name in names:
     lr = min(rates[3:7], key=lambda lr: statistics.median(losses[-1] for losses in ends[name, lr]))
     curves[name] = ends[name, lr]
     first, last = (statistics.median(losses[k] for losses in ends[name, lr]) for k in (0, -1))
-    print(f"{name:20} best rate {lr:.2g}: validation loss {first:.3f} after one epoch, {last:.3f} after 8")
-show.loss_curves(curves, xlabel="epoch", ylabel="validation loss", first=1, title="Batches of 32, three seeds")
+    print(f"{name:24} best rate {lr:.2g}: validation loss {first:.3f} after one epoch, {last:.3f} after 8")
+show.loss_curves(curves, xlabel="epoch", ylabel="validation loss", first=1, title="Sorted digits, three seeds")
 
 # %% [markdown]
-# After its first epoch *sorted* is where training began, or worse, and it needs several epochs for what one shuffled
-# epoch does. In the end it comes near. So one may not notice: the loss falls, only later than it should. *Shuffled
-# once* is as good here as shuffling each time; the harm is in the order of the labels, and any shuffle removes that.
+# After its first epoch *not shuffled* is where training began, or worse, and it needs several epochs for what one
+# shuffled epoch does. In the end it comes near. So one may not notice: the loss falls, only later than it should. **The
+# other two cannot be told from the right one by these curves.** The harm on sorted data is in the order of the labels,
+# and any shuffle removes that; where drawing with replacement does cost something, we shall see below. `check` looks at
+# which rows come, and not at a loss.
 #
-# What goes on within an epoch? The validation loss after each step, sorted and shuffled, at the same rate:
+# What goes on within an epoch? Here is the loss on the *zeros* among the validation images, after each step, and with
+# it how many of the validation images the network takes for each digit in the middle and at the end of the first epoch:
 
 # %%
-orders, curves = {"sorted": by_label, "shuffled": torch.cat(list(minibatches(n, 32, generator)))}, {}
+orders, curves = {"not shuffled": by_label, "right": torch.cat(list(minibatches(n, 32, generator)))}, {}
+zeros = digits.y_validation == 0
 for name, order in orders.items():
     model, curves[name] = engine.mlp([64, 32, 10]), []
     optimizer = engine.Optimizer(model.parameters(), RULES["gradient_descent"], lr=rates[4])
@@ -467,16 +496,19 @@ for name, order in orders.items():
         cross_entropy(model(x_all[index]), y_all[index]).backward()
         optimizer.step()
         scores = model(digits.x_validation).detach()
-        curves[name].append(float(cross_entropy(scores, digits.y_validation)))
+        curves[name].append(float(cross_entropy(scores[zeros], digits.y_validation[zeros])))
         if step in (17, 34):
             counts = scores.argmax(dim=1).bincount(minlength=10).tolist()
-            print(f"{name:8} after step {step}, images called 0 to 9: {counts}")
-steps = range(1, 1 + len(curves["sorted"]))
-show.lines(steps, curves, "step (an epoch is 34)", "validation loss", log=True, title=f"lr {rates[4]:.2g}")
+            print(f"{name:12} after step {step}, images taken for 0 to 9: {counts}")
+
+# %%
+steps, labels = range(1, 103), ("step (an epoch is 34)", "loss on the zeros among the validation images")
+show.lines(steps, curves, *labels, log=True, title=f"Three epochs, lr {rates[4]:.2g}")
 
 # %% [markdown]
-# The sorted run forgets each digit while it sees the others, and the loss goes up and down once in each epoch. After
-# the nines, far too many images are called 9.
+# In each epoch the run that is not shuffled learns the zeros in the first steps, and then forgets them while it sees
+# the other digits. After half an epoch no image at all is taken for a 5 or more; after a whole one a third of them are
+# taken for a 9.
 #
 # ### It does not settle
 #
@@ -497,14 +529,15 @@ for size, lr in ((1, 0.02), (4, 0.02), (16, 0.02), (1, 0.005), (4, 0.005), (1, 0
             for index in again if "again" in name else minibatches(N, size, generator):
                 weight = weight - lr * minibatch_gradient(weight, X, y, index)
                 seen.append((X @ (weight - least)).square().mean())  # the loss above its minimum
-        above[name] = float(torch.stack(seen[500:]).mean())
-    print(f"lr {lr:<5} B {size:2}: lr/B {lr / size:.5f},", ", ".join(f"{k} {v:.5f}" for k, v in above.items()))
+        above[name] = float(torch.stack(seen[500:]).mean()) / (lr / size)
+    times = ", ".join(f"{name} {value:.2f}" for name, value in above.items())
+    print(f"lr {lr:<5} B {size:2}: lr/B is {lr / size:.5f}; the loss above the minimum, over lr/B: {times}")
 
 # %% [markdown]
-# When rows may come again, the loss stays above its minimum by about $7\,\eta/B$ here ($\eta$ is the rate): four times
-# the batch helps as much as a quarter of the rate. With each row once an epoch it is lower, and falls faster than the
-# rate, because what the rows of an epoch do wrong cancels by its end. That is a reason to shuffle a deck and not to
-# draw again and again. The cure that costs nothing is a rate that falls with time: chapter 05.
+# When rows may come again, the loss stays above its minimum by five to seven times the rate over $B$ here: four times
+# the batch helps as much as a quarter of the rate. With each row once an epoch it stays lower, and more so the smaller
+# the rate, because what the rows of an epoch do wrong cancels by its end. That is what *drawn with replacement* costs,
+# and the reason to deal from a deck. The cure that costs nothing is a rate that falls with time: chapter 05.
 #
 # ### Rows that do not count alike
 #
@@ -522,11 +555,22 @@ print(f"slope of all rows {float(minibatch_gradient(zero, ones, target, torch.ar
 
 # %% [markdown]
 # Over many shuffled epochs every row is in the small batch equally often, and the mean is right again. Where it is not,
-# weight each batch by its number of rows (section 8), or leave the small one out.
+# weight each batch by its number of rows (section 8). The mistake *last batch left out* is the other extreme: there
+# some rows never count in an epoch. (`drop_last=True` of torch does it on purpose.)
 #
-# A *sum* over the batch in place of the mean is the other way to go wrong: then the gradient, and with it the step, is
-# $B$ times as long, and a rate that fits one batch size does not fit another.
-#
+# Two mistakes in `minibatch_gradient` make the length of the step depend on the size of the batch. Both point the right
+# way, so with a rate tuned for one size no curve gives them away. The length of the gradient, over the right one:
+
+# %%
+known = exercise("minibatch_gradient")
+off = {part.name: made(minibatch_gradient, part.change) for part in (*known.slips, *known.conventions)}
+for name in ("of the sum", "divided by all rows"):
+    for size in (1, 16, N):
+        index = torch.arange(size)
+        ratio = off[name](w, X, y, index).norm() / minibatch_gradient(w, X, y, index).norm()
+        print(f"{name:20} B = {size:3}: {ratio:8.4f}", end="\n" if size == N else "; ")
+
+# %% [markdown]
 # ## 8. Convention box
 #
 # - **Names.** In many books *SGD* is one row at a time and *mini-batch gradient descent* some rows; in most papers SGD
@@ -614,22 +658,26 @@ print(f"from batches of {small} and {large}: {by_two:.1f} rows; from all rows: {
 #
 # In `exercises/04_minibatches.ipynb`, in this order:
 #
-# 1. `minibatches`: the deck.
-# 2. `minibatch_gradient`: one line.
-# 3. `gradient_noise_scale`: a trace over a squared length.
+# 1. `minibatches`: the deck (2 points). Then a classifier reads sorted digits, as they lie and as you deal them out.
+# 2. `minibatch_gradient`: one line (2 points). With your batches it fits the diabetes data, one row at a time, 16 at a
+#    time and all at once.
+# 3. `gradient_noise_scale`: a trace over a squared length (2 points). It is measured on the way down.
 #
-# `check` names the mistake when there is one.
+# `check` names the mistake when there is one. Batches are checked by their statistics over many epochs, so any way to
+# shuffle will do that uses the generator.
 #
 # **To remember:** a batch is right on average; its noise falls as $1/\sqrt B$. The noise scale says how many rows pay,
 # and it grows on the way down. Below it a batch of $B$ does as much as $B$ steps of one, for hardly more time. Shuffle.
-# With a rate that stays the same it wanders, by about the rate over $B$.
+# With a rate that stays the same the loss stays above its minimum, in proportion to the
+# rate over $B$.
 #
 # ## 11. Sources
 #
 # - Goodfellow, Bengio and Courville (2016), *Deep Learning*, section 8.1.3: batch and mini-batch methods, the root, the
 #   shuffle.
 # - McCandlish, Kaplan, Amodei and the OpenAI Dota team (2018), "An Empirical Model of Large-Batch Training",
-#   arXiv:1812.06162: section 2.2 (the noise scale, equations 2.5 to 2.9), appendix A.1 (measuring it).
+#   arXiv:1812.06162: section 2.2 (what a step of a batch can do; equation 2.9 is the simple noise scale), appendix A.1
+#   (measuring it).
 # - Goyal and others (2017), "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", arXiv:1706.02677, section 2.1
 #   (the linear scaling rule).
 # - Robbins and Monro (1951), "A Stochastic Approximation Method", *Annals of Mathematical Statistics* 22: where it
