@@ -1,0 +1,1 @@
+"""What is true of right results of random functions: the longer lists, one file for a kind of result."""
