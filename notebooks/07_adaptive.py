@@ -37,8 +37,9 @@ torch.set_num_threads(1)  # these models are too small to be shared between core
 # ## 1. The words that hardly anyone uses
 #
 # Python brings its own manual along, as text. We take eight parts of it, cut them into paragraphs, and ask of each
-# paragraph: **which part is it from?** What a model sees is how often each word stands in it. (Another version of
-# Python has a slightly other manual, so your numbers may differ a little from your neighbour's.)
+# paragraph: **which part is it from?** What a model sees is how often each word stands in it. The next cell does no
+# more than count; you need not read it. (Another version of Python has a slightly other manual, so your numbers may
+# differ a little from your neighbour's.)
 
 # %%
 from pydoc_data.topics import topics
@@ -68,7 +69,8 @@ print(f"of each paragraph's counts {(text.x_train == 0).double().mean():.1%} are
 # of the counts, so each word has eight weights. A step looks at 16 paragraphs, and we go through the training
 # paragraphs once. Gradient descent and AdaGrad, the rule of this lesson, each get the same ten rates, from 0.001 to 32,
 # and the one that ends at the lowest *validation loss* counts, that on paragraphs set aside from training. First the
-# layer may only see words that are in 30 paragraphs or more, then all words.
+# layer may only see words that are in 30 paragraphs or more, then all words. (`engine.mlp` makes the layer,
+# `engine.Optimizer` applies a rule to all of its weights, `engine.train` goes through the data `epochs` times.)
 
 # %%
 rates, trials, moved = [10 ** (k / 2) for k in range(-6, 4)], {}, {}
@@ -105,8 +107,8 @@ show.lines(range(9), curves, xlabel, "mean distance moved by its weights")
 # %% [markdown]
 # A weight has a gradient only when its word is there. Under gradient descent the weights of a word in two paragraphs
 # take two short steps, and those of *the* take one at nearly every step of the pass. A larger rate would move the rare
-# words further, but the common ones too, and at larger rates the loss ends higher. Under AdaGrad the curve is far
-# flatter, and the most common words even move less than those in the middle. How?
+# words further, but the common ones too, and at larger rates the loss ends higher (section 6 draws it). Under AdaGrad
+# the curve is far flatter, and the most common words even move less than those in the middle. How?
 #
 # ## 2. The idea
 #
@@ -157,10 +159,10 @@ for t in (1, 4, 25, 100):
 # ## 3. Move it
 #
 # Three weights get gradients for 120 steps. *Steady* gets 1 at every step, *sparse* gets 1 at every tenth step and
-# nothing between. (The third, *large at first*, gets large gradients for 40 steps and then 1; it is for section 4.) Set
-# the rule to `gradient_descent`, then to `adagrad`. **Find out: at the last step, how many times as far as *sparse* has
-# *steady* come under each of the two?** The distances are in the sentence below the figure. Write both down; is there a
-# rule to them?
+# nothing between. (The third, *large at first*, gets large gradients for 40 steps and then 1; it is for section 4.) The
+# figure opens with `adam`, the rule of chapter 08. Set it to `gradient_descent`, then to `adagrad`. **Find out: at the
+# last step, how many times as far as *sparse* has *steady* come under each of the two?** The distances are in the
+# sentence below the figure. Write both down; is there a rule to them?
 
 # %%
 show.effective_rates()
@@ -179,9 +181,9 @@ for name in ("gradient_descent", "adagrad"):
 
 # %% [markdown]
 # Gradient descent moves a weight in proportion to how often it hears something. AdaGrad moves it by about the *root* of
-# that: $1 + 1/\sqrt 2 + 1/\sqrt 3 + \dots + 1/\sqrt n$ is near $2\sqrt n$. A word in one paragraph of a hundred gets a
-# tenth of the way of a word that is everywhere, and not a hundredth. That is not equal shares, but it is the difference
-# that you saw in section 1.
+# that: $1 + 1/\sqrt 2 + 1/\sqrt 3 + \dots + 1/\sqrt n$ is near $2\sqrt n$. A word in one paragraph of a hundred gets
+# about a tenth of the way of a word that is everywhere, and not a hundredth. That is not equal shares, but it is the
+# difference that you saw in section 1.
 #
 # ## 4. The sum never forgets
 #
@@ -309,7 +311,7 @@ for curvature, lr, fades in ((25, 0.1, False), (1, 0.1, False), (25, 0.01, False
     print(f"curvature {curvature:2}, lr {rate:15} after 5000 steps {abs(float(param)):.2g} from the minimum")
 
 # %% [markdown]
-# AdaGrad comes to rest. RMSprop seems to, and some hundred steps later it is **thrown out of the minimum**. While it
+# AdaGrad comes to rest. RMSprop seems to, and a few hundred steps later it is **thrown out of the minimum**. While it
 # lies there, gradients are next to nothing, the mean fades, and the effective rate grows. At $2/25$, two over the
 # curvature (the second derivative), gradient descent begins to overshoot (chapter 03). So does RMSprop once its
 # effective rate is past 0.08: each jump is longer than the last until `s` has grown again. In the end it jumps from one
@@ -340,8 +342,8 @@ for name, lr in (("rmsprop", 0.1), ("rmsprop", 0.01), ("rmsprop", 0.001), ("adag
 #
 # Four tasks: the text of section 1, with one pass through the training paragraphs and with ten; and images of
 # handwritten digits, once with a *shallow* network of one hidden layer, once with a *deep* one of three hidden layers
-# of sigmoid units, whose first layers have far smaller gradients than its last. First each rule gets the ten rates of
-# section 1 on each task.
+# of sigmoid units, whose first layers have far smaller gradients than its last (chapter 08 prints them). First each
+# rule gets the ten rates of section 1 on each task. (A pass through the training data is also called an *epoch*.)
 
 # %%
 digits = engine.digits()
@@ -467,7 +469,7 @@ show.loss_curves(curves, xlabel="epoch after the loud one", ylabel="validation l
 #
 # Both rules have one rate for each *coordinate*. The ravine of chapter 03 is steep in y and flat in x, so that suits
 # them. Turn it by 45 degrees, and turn the start with it. How many of 200 steps is each rule above a loss of 0.01, at
-# the best of 31 rates, from 0.01 to 10?
+# the best of 31 rates, from 0.001 to 1?
 
 # %%
 ravine, paths = engine.SURFACES["ravine"], {}
@@ -477,7 +479,7 @@ slanted = dataclasses.replace(
 )  # fmt: skip
 for name in rules:
     for surface, start in ((ravine, (-2.5, 1.0)), (slanted, (-3.5 / math.sqrt(2), -1.5 / math.sqrt(2)))):
-        tried = engine.sweep(RULES[name], surface, start, steps=200, lr=[10 ** (k / 10) for k in range(-20, 11)])
+        tried = engine.sweep(RULES[name], surface, start, steps=200, lr=[10 ** (k / 10) for k in range(-30, 1)])
         above = 201 - (tried.losses <= 0.01).sum(dim=-1)
         best = int(above.argmin())
         print(f"{name:17} {surface.name:15} {int(above[best]):3} steps, lr {float(tried.axes['lr'][best]):.2g}")
@@ -634,7 +636,7 @@ for name in rules:
     print(f"{name:17} remembers {kept / sum(p.nbytes for p in model.parameters()):.1f} times the bytes of the weights")
 
 # %% [markdown]
-# Hinton's lecture and Keras have `beta` 0.9 and a rate of 0.001, torch 0.99 and 0.01.
+# Hinton's lecture has `beta` 0.9; Keras has 0.9 and a rate of 0.001, torch 0.99 and 0.01.
 #
 # **What to tune first:** `lr`, in steps of half a power of ten. Do not carry it over from another rule: in section 6
 # the best rates of the three are far apart on most tasks. Then `beta`, lower when the gradients change fast. With
