@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coursekit.reference.rule import check_hyperparameters
-from coursekit.reference.schedules import constant, cosine_decay, exponential_decay, step_decay, warmup_cosine
+from coursekit.reference.schedules import (
+    constant,
+    cosine_decay,
+    exponential_decay,
+    one_cycle,
+    step_decay,
+    warmup_cosine,
+)
 from coursekit.show import style
 from coursekit.show.movable.moving import moving
 
@@ -30,9 +37,9 @@ def schedule_composer(lr: float = 0.1) -> Movable | Picture:
     """Compose a schedule: sliders for warm-up, hold, length and floor, a choice of the decay and its strength.
 
     The warm-up rises to the peak in equal steps, the hold stays there, and the decay leads down: none, by a factor
-    every 50 steps, exponential, or a cosine; it goes no lower than the floor. Every rate is computed by a function of
-    `coursekit.reference.schedules`, and the caption ends in the line that computes it for a step t. Without anywidget
-    four of the schedules are drawn.
+    every 50 steps, exponential, or a cosine; it goes no lower than the floor. One-cycle rises and falls by itself, and
+    has only a length. Every rate is computed by a function of `coursekit.reference.schedules`, and the caption ends in
+    the line that computes it for a step t. Without anywidget one schedule of each kind is drawn.
 
     Args:
         lr: the peak, above 0.
@@ -52,7 +59,7 @@ def schedule_composer(lr: float = 0.1) -> Movable | Picture:
 
 
 def decays(lr: float, floor: float) -> Iterator[tuple[str, int, int, list[float]]]:
-    """The rates from the start of each decay on: (kind, strength, length, rates); a cosine depends on its length."""
+    """The rates from the start of each decay on: (kind, strength, length, rates); some depend on their length."""
     longest = LENGTHS[-1]
     yield "constant", 0, longest, [constant(t, lr=lr) for t in range(longest)]
     for s, drop in enumerate(DROPS):
@@ -61,6 +68,8 @@ def decays(lr: float, floor: float) -> Iterator[tuple[str, int, int, list[float]
         yield "exponential", s, longest, [max(floor, exponential_decay(t, lr=lr, decay=decay)) for t in range(longest)]
     for length in LENGTHS:
         yield "cosine", 0, length, [cosine_decay(t, lr=lr, lr_min=floor, total=length) for t in range(length)]
+    for total in TOTALS:
+        yield "one-cycle", 0, total, [one_cycle(t, lr=lr, total=total) for t in range(total)]
 
 
 def _data(lr: float) -> dict[str, Any]:
@@ -98,24 +107,33 @@ def _kinds(lr: float) -> list[dict[str, Any]]:
     step = f"step_decay({{at}}, lr={lr!r}, drop={{strength}}, every={EVERY})"
     exponential = f"exponential_decay({{at}}, lr={lr!r}, decay={{strength}})"
     cosine = f"cosine_decay({{at}}, lr={lr!r}, lr_min={{floor}}, total={{length}})"
+    cycle = f"one_cycle(t, lr={lr!r}, total={{total}})"
+    up_and_down = "One cycle, half a cosine up from 1/25 of the peak and half a cosine down"
     whole = f"warmup_cosine(t, lr={lr!r}, warmup={{warmup}}, total={{total}})"
     return [
         kind("constant", "then constant", constant_call, floored=False),
         kind("step", f"then times {{strength}} every {EVERY} steps", step, "drop", DROPS, floored=True),
         kind("exponential", "then falling by e^(-{strength}) a step", exponential, "decay", DECAYS, floored=True),
         kind("cosine", "then a cosine down to {floor}", cosine, floored=False, whole=whole),
+        kind("one-cycle", up_and_down, cycle, floored=False, alone=True),
     ]
 
 
 def composed(data: dict[str, Any], at: dict[str, int]) -> list[float]:
     """The rates of the schedule at a place of the sliders; static/schedule_composer.js puts the same together."""
-    warmup, hold, total = (data[f"{name}s"][at[name]] for name in ("warmup", "hold", "total"))
+    warmup, hold, total = _spans(data, at)
     kind = data["kinds"][at["kind"]]
     rest = total - warmup - hold
-    length = rest if kind["name"] == "cosine" else data["longest"]
+    length = rest if kind["name"] in ("cosine", "one-cycle") else data["longest"]
     place = data["places"][f"{kind['name']} {at['strength']} {at['floor']} {length}"]
     rates = np.frombuffer(data["rates"], "<f4")[place : place + rest].tolist()
-    return [*data["ramps"][at["warmup"]], *[data["lr"]] * hold, *rates]
+    return [*data["ramps"][data["warmups"].index(warmup)], *[data["lr"]] * hold, *rates]
+
+
+def _spans(data: dict[str, Any], at: dict[str, int]) -> tuple[int, int, int]:
+    """The steps of the warm-up, of the hold and in all; a kind that stands alone has neither of the first two."""
+    warmup, hold, total = (data[f"{name}s"][at[name]] for name in ("warmup", "hold", "total"))
+    return (0, 0, total) if data["kinds"][at["kind"]].get("alone") else (warmup, hold, total)
 
 
 def call(data: dict[str, Any], at: dict[str, int]) -> str:
@@ -132,7 +150,7 @@ def call(data: dict[str, Any], at: dict[str, int]) -> str:
 
 def _says(data: dict[str, Any], at: dict[str, int]) -> dict[str, Any]:
     """What fills the places in words and calls."""
-    warmup, hold, total = (data[f"{name}s"][at[name]] for name in ("warmup", "hold", "total"))
+    warmup, hold, total = _spans(data, at)
     start = warmup + hold
     return {
         "warmup": warmup,
@@ -149,13 +167,15 @@ def words(data: dict[str, Any]) -> str:
     """The caption that the figure opens with; static/schedule_composer.js says the same."""
     at, say = data["at"], style.number
     kind, says = data["kinds"][at["kind"]], _says(data, at)
+    rates = composed(data, at)
+    peak = rates.index(max(rates)) if kind.get("alone") else max(says["warmup"] - 1, 0)
     parts = [f"Warm-up of {says['warmup']} steps" if says["warmup"] else "No warm-up"]
+    parts = [] if kind.get("alone") else parts
     parts += [f"{says['hold']} steps at the peak"] if says["hold"] else []
     parts += [kind["said"].format(**says)]
     parts += [f"not below {says['floor']}"] if kind["floored"] and data["floors"][at["floor"]] else []
-    rates = composed(data, at)
     return (
-        f"{', '.join(parts)}: the rate reaches its peak of {say(data['lr'])} at step {max(says['warmup'] - 1, 0)}, "
+        f"{', '.join(parts)}: the rate reaches its peak of {say(data['lr'])} at step {peak}, "
         f"averages {say(sum(rates) / len(rates))} over {len(rates)} steps, and is {say(rates[-1])} at the last step.\n"
         f"In Python: rate = {call(data, at)}"
     )

@@ -14,7 +14,7 @@ from coursekit.reference import schedules
 from coursekit.show.movable.schedule_composer import call, composed, words
 
 OPENING = {"kind": 3, "strength": 0, "warmup": 2, "hold": 0, "total": 1, "floor": 0}
-CONSTANT, STEP, EXPONENTIAL, COSINE = range(4)
+CONSTANT, STEP, EXPONENTIAL, COSINE, ONE_CYCLE = range(5)
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,14 @@ def places(data):
 def by_hand(data, at):
     """The rates of all steps from the formulas, with the peak 0.1."""
     warmup, hold, total, floor = (data[f"{name}s"][at[name]] for name in ("warmup", "hold", "total", "floor"))
+    if at["kind"] == ONE_CYCLE:
+        top = 0.3 * total - 1
+        fall = [math.cos(math.pi * max(t - top, 0) / (total - 1 - top)) for t in range(total)]
+        rise = [math.cos(math.pi * min(t, top) / top) for t in range(total)]
+        return [
+            (0.004 + 0.048 * (1 - up)) if t <= top else 0.1 + (4e-7 - 0.1) / 2 * (1 - down)
+            for t, (up, down) in enumerate(zip(rise, fall, strict=True))
+        ]
     strength, start = data["kinds"][at["kind"]]["strengths"][at["strength"]], warmup + hold
     decay = {
         CONSTANT: lambda s: 0.1,
@@ -46,7 +54,7 @@ def by_hand(data, at):
 
 def test_every_schedule_is_that_of_the_formulas(figure):
     checked = list(places(figure.data))
-    assert len(checked) == 2880
+    assert len(checked) == 3120
     for at in checked[::7]:
         np.testing.assert_allclose(composed(figure.data, at), by_hand(figure.data, at), rtol=1e-6, atol=1e-9)
 
@@ -73,6 +81,7 @@ def test_the_line_of_python_gives_the_curve(figure):
             "min(1, (t + 1) / 20) * max(1e-4, exponential_decay(max(t - 70, 0), lr=0.1, decay=0.01))",
         ),
         ({"kind": CONSTANT, "hold": 2, "floor": 3}, "min(1, (t + 1) / 20) * constant(t, lr=0.1)"),
+        ({"kind": ONE_CYCLE, "hold": 1, "floor": 2}, "one_cycle(t, lr=0.1, total=300)"),
         ({"floor": 2}, "min(1, (t + 1) / 20) * cosine_decay(max(t - 20, 0), lr=0.1, lr_min=0.001, total=280)"),
     ],
 )
@@ -104,6 +113,12 @@ def test_the_words_say_peak_mean_and_end(figure):
         "No warm-up, 50 steps at the peak, then times 0.9 every 50 steps, not below 0.01: the rate reaches its peak of "
         "0.1 at step 0, averages "
     )
+    cycle = words({**figure.data, "at": {**OPENING, "kind": ONE_CYCLE, "hold": 1}})
+    assert cycle.startswith(
+        "One cycle, half a cosine up from 1/25 of the peak and half a cosine down: the rate reaches its peak of 0.1 at "
+        "step 89, averages "
+    )
+    assert "and is 4e-7 at the last step." in cycle
 
 
 @pytest.mark.parametrize("lr", [0, -0.1, float("nan"), float("inf"), "fast", None])
@@ -128,7 +143,7 @@ def test_the_caption_is_that_of_python_at_every_kind_and_end_of_a_slider(figure,
         page.page.get_by_label(kind["name"], exact=True).check()
         for label, name in sliders.items():
             if not page.slider(label).is_visible():
-                assert (kind["name"], name) == ("constant", "floor")
+                assert name == "floor" if kind["name"] == "constant" else kind.get("alone") and name != "total"
                 continue
             for key, place in (("End", len(figure.data[f"{name}s"]) - 1), ("Home", 0), ("ArrowRight", 1)):
                 before = page.pixels()

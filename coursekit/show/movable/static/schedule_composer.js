@@ -30,20 +30,28 @@ class ScheduleComposer {
     return this.knobs[this.ui.data.kinds.indexOf(this.kind)];
   }
 
+  // The steps of the warm-up, of the hold and in all; a kind that stands alone has neither of the first two.
+  spans() {
+    const total = this.total.value;
+    return this.kind.alone ? [0, 0, total] : [this.warmup.value, this.hold.value, total];
+  }
+
   // Only what does something is shown.
   tidy() {
+    for (const { row } of [this.warmup, this.hold]) row.style.display = this.kind.alone ? "none" : "";
     for (const knob of this.knobs) if (knob) knob.row.style.display = knob === this.knob ? "" : "none";
-    this.floor.row.style.display = this.kind.name === "constant" ? "none" : "";
+    this.floor.row.style.display = this.kind.name === "constant" || this.kind.alone ? "none" : "";
   }
 
   // The rates of all steps: the same as composed() of schedule_composer.py.
   composed() {
     const { data } = this.ui;
-    const rest = this.total.value - this.warmup.value - this.hold.value;
-    const length = this.kind.name === "cosine" ? rest : data.longest;
+    const [warmup, hold, total] = this.spans();
+    const rest = total - warmup - hold;
+    const length = ["cosine", "one-cycle"].includes(this.kind.name) ? rest : data.longest;
     const place = data.places[`${this.kind.name} ${this.knob?.index ?? 0} ${this.floor.index} ${length}`];
-    const held = Array.from({ length: this.hold.value }, () => data.lr);
-    return [...data.ramps[this.warmup.index], ...held, ...this.rates.slice(place, place + rest)];
+    const held = Array.from({ length: hold }, () => data.lr);
+    return [...data.ramps[data.warmups.indexOf(warmup)], ...held, ...this.rates.slice(place, place + rest)];
   }
 
   draw(pen, width, height) {
@@ -74,7 +82,8 @@ class ScheduleComposer {
   // Where warm-up, hold and decay begin and end, with their names above where there is room.
   phases(pen, box, to) {
     const { inks } = this.ui;
-    const ends = [0, this.warmup.value, this.warmup.value + this.hold.value, this.total.value];
+    const [warmup, hold, total] = this.spans();
+    const ends = [0, warmup, warmup + hold, total];
     pen.save();
     pen.font = "12px system-ui, sans-serif";
     pen.textAlign = "center";
@@ -92,11 +101,12 @@ class ScheduleComposer {
 
   // What fills the places in words and calls.
   fill(text) {
-    const start = this.warmup.value + this.hold.value;
+    const [warmup, hold, total] = this.spans();
+    const start = warmup + hold;
     const says = {
-      warmup: this.warmup.value,
-      total: this.total.value,
-      length: this.total.value - start,
+      warmup,
+      total,
+      length: total - start,
       at: start ? `max(t - ${start}, 0)` : "t",
       strength: number(this.knob?.value ?? 0),
       floor: number(this.floor.value),
@@ -106,8 +116,8 @@ class ScheduleComposer {
 
   // The line of Python: the same as call() of schedule_composer.py.
   call() {
-    const [warmup, floor] = [this.warmup.value, this.floor.value];
-    if (this.kind.whole && warmup && !this.hold.value && !floor) return this.fill(this.kind.whole);
+    const [[warmup, hold], floor] = [this.spans(), this.floor.value];
+    if (this.kind.whole && warmup && !hold && !floor) return this.fill(this.kind.whole);
     const plain = this.fill(this.kind.call);
     const line = this.kind.floored && floor ? `max(${number(floor)}, ${plain})` : plain;
     return warmup ? `min(1, (t + 1) / ${warmup}) * ${line}` : line;
@@ -115,14 +125,15 @@ class ScheduleComposer {
 
   words() {
     const { data } = this.ui;
-    const [warmup, hold, floor] = [this.warmup.value, this.hold.value, this.floor.value];
-    const parts = [warmup ? `Warm-up of ${warmup} steps` : "No warm-up"];
+    const [[warmup, hold], floor, { alone }] = [this.spans(), this.floor.value, this.kind];
+    const parts = alone ? [] : [warmup ? `Warm-up of ${warmup} steps` : "No warm-up"];
     if (hold) parts.push(`${hold} steps at the peak`);
     parts.push(this.fill(this.kind.said));
     if (this.kind.floored && floor) parts.push(`not below ${number(floor)}`);
     const rates = this.composed();
     const mean = number(rates.reduce((sum, rate) => sum + rate, 0) / rates.length);
-    const peak = `the rate reaches its peak of ${number(data.lr)} at step ${Math.max(warmup - 1, 0)}`;
+    const top = alone ? rates.indexOf(Math.max(...rates)) : Math.max(warmup - 1, 0);
+    const peak = `the rate reaches its peak of ${number(data.lr)} at step ${top}`;
     const end = `averages ${mean} over ${rates.length} steps, and is ${number(rates.at(-1))} at the last step`;
     return `${parts.join(", ")}: ${peak}, ${end}.\nIn Python: rate = ${this.call()}`;
   }
