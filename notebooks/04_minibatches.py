@@ -53,12 +53,16 @@ digits = engine.digits()
 print(digits)
 n = len(digits.x_train)
 rates, seeds, runs = [10 ** (k / 3) for k in range(-6, 3)], range(5), {}
-every = {"lr": [lr for lr in rates for _ in seeds], "seeds": [*seeds] * len(rates)}
+every = {
+    "make": lambda seed: engine.mlp([64, 32, 10], seed),
+    "function": RULES["gradient_descent"],
+    "data": digits,
+    "loss": cross_entropy,
+    "lr": [lr for lr in rates for _ in seeds],
+    "seeds": [*seeds] * len(rates),
+}
 for size, epochs in ((1, 3), (32, 3), (n, 40)):  # three epochs for this section, the rest for section 6
-    stack = engine.stacked(
-        lambda seed: engine.mlp([64, 32, 10], seed), RULES["gradient_descent"], digits,
-        loss=cross_entropy, epochs=epochs, batch_size=size, **every,
-    )  # fmt: skip
+    stack = engine.stacked(epochs=epochs, batch_size=size, **every)
     runs[size] = stack.validation_loss.view(len(rates), len(seeds), epochs).nan_to_num(nan=math.inf)
 
 # %%
@@ -135,6 +139,16 @@ answer("batch_for_half_the_noise", ...)
 answer("half_of_a_hundred_rows", ...)
 
 # %%
+slopes = torch.randn(100, generator=generator, dtype=torch.float64)  # a hundred rows, each with its own gradient
+slopes = 10 * (slopes - slopes.mean()) / slopes.std(correction=0)  # one row is off by 10
+decks = torch.rand(20_000, 100, generator=generator).argsort(dim=1)
+for size in (1, 4, 50):
+    print(f"{size:2} different rows of 100: off by {slopes[decks[:, :size]].mean(dim=1).square().mean().sqrt():.3f}")
+
+# %% [markdown]
+# Now the gradients of real rows, with batches of 1 to 256, drawn in both ways:
+
+# %%
 diabetes = engine.diabetes(dtype=torch.float64, device="cpu")
 X, y, w = diabetes.x_train, diabetes.y_train, torch.zeros(10, dtype=torch.float64)
 N, full = len(X), minibatch_gradient(w, X, y, torch.arange(len(X)))
@@ -151,16 +165,18 @@ for size in sizes:
         print(f"B = {size:3}: " + ", ".join(f"{name} {seen[-1]:.3f}" for name, seen in noise.items()))
 
 # %% [markdown]
-# Four times the rows, half the noise. With both axes logarithmic a power of $B$ is a straight line, and the exponent is
-# its slope. The two lines beside the measured ones are computed from the gradients $g_i$ of the single rows. Their
-# *covariance* is a matrix with the variance of each coordinate on its diagonal; the sum of these is its *trace*,
-# $\operatorname{tr}\Sigma$, and the noise of one row is its root:
+# Four times the rows, half the noise. On average nothing is wrong: each row is as likely as any other, and the mean of
+# the rows' gradients is that of all rows (the first line below). With both axes logarithmic a power of $B$ is a
+# straight line, and the exponent is its slope. The two lines beside the measured ones are computed from the gradients
+# $g_i$ of the single rows. Their *covariance* is a matrix with the variance of each coordinate on its diagonal; the sum
+# of these is its *trace*, $\operatorname{tr}\Sigma$, and the noise of one row is its root:
 #
 # $$\text{rows may come again: } \sqrt{\frac{\operatorname{tr}\Sigma}{B}}
 # \qquad \text{different rows: } \sqrt{\frac{\operatorname{tr}\Sigma}{B}\left(1-\frac BN\right)}$$
 
 # %%
 rows = torch.stack([minibatch_gradient(w, X, y, torch.tensor([i])) for i in range(N)])
+print(f"the mean of the single rows' gradients is off from that of all by {(rows.mean(dim=0) - full).norm():.0e}")
 trace = float(rows.var(dim=0).sum())
 drawn = {"rows may come again": "1/√B", "different rows": "1/√B, with 1 - B/N"}
 lines = {
@@ -204,16 +220,14 @@ decks = torch.rand(5000, 256, generator=generator).argsort(dim=1)  # 5000 shuffl
 for share in (0.0, 0.5, 0.9):
     rows = torch.stack([minibatch_gradient(share * least, X2, y2, torch.tensor([i])) for i in range(256)])
     mean = rows.mean(dim=0)
-    print(
-        f"{share:.0%} of the way: gradient {mean.norm():.3f} long, noise of one row {rows.var(dim=0).sum().sqrt():.2f};"
-    )
+    print(f"{share:.0%} of the way: gradient {mean.norm():.3f}, noise of one row {rows.var(dim=0).sum().sqrt():.2f};")
     up = {size: ((rows[decks[:, :size]].mean(dim=1) @ mean) < 0).double().mean() for size in (1, 4, 8, 16, 64, 128)}
     print("    leading up:", ", ".join(f"B = {size}: {part:.1%}" for size, part in up.items()))
 
 # %% [markdown]
-# The cloud hardly changes its size on the way down. The arrow gets shorter. So the same batch that knew the way at the
-# start knows little near the minimum, where the gradients of single rows do not become 0 but cancel. How many rows are
-# enough depends on the noise *measured by the length of the gradient*.
+# On the way down the arrow becomes ten times shorter, and the cloud hardly smaller. So the same batch that knew the way
+# at the start knows little near the minimum, where the gradients of single rows do not become 0 but cancel. How many
+# rows are enough depends on the noise *measured by the length of the gradient*.
 #
 # ## 5. The noise scale
 #
@@ -246,6 +260,10 @@ print(f"mean {six.mean():g}, variance {six.var():g}, noise scale {gradient_noise
 # %%
 answer("ten_times_the_batch", ...)
 
+# %%
+share = {size: 1 / (1 + 64 / size) for size in (64, 640)}
+print(f"{share}: {share[640] / share[64]:.3f} times as much")
+
 # %% [markdown]
 # A network is not curved alike in all directions. Does it hold there? We need the gradient of each single image, one
 # row of 2410 numbers for each, which torch computes for all images at once (`vmap`). We train with batches of 32 and
@@ -266,10 +284,10 @@ for epoch in range(9):
     engine.train(model, optimizer, digits, loss=cross_entropy, epochs=1, batch_size=32, seed=epoch, progress=False)
 
 # %% [markdown]
-# As in the cloud, it grows while the loss falls. Now the prediction. At two of these places we draw 40 batches of each
-# size, take one step with each at many rates, and look at the loss of *all* training images. The mean over the batches
-# at the best rate is what a step of this size can do; it is measured by what a step with all images does. (Batches are
-# without repetition, so the $1 - B/N$ of section 3 stands beside $\mathcal B/B$.)
+# As in the cloud, it grows while the loss falls, though not evenly. Now the prediction. At two of these places we draw
+# 40 batches of each size, take one step with each at many rates, and look at the loss of *all* training images. The
+# mean over the batches at the best rate is what a step of this size can do; it is measured by what a step with all
+# images does. (Batches are without repetition, so the $1 - B/N$ of section 3 stands beside $\mathcal B/B$.)
 
 # %%
 loss_of = torch.func.vmap(lambda p: cross_entropy(torch.func.functional_call(model, p, x_all), y_all))
@@ -311,15 +329,7 @@ picture
 
 # %%
 for size, epochs in ((4, 3), (16, 3), (128, 10), (512, 3)):
-    stack = engine.stacked(
-        lambda seed: engine.mlp([64, 32, 10], seed),
-        RULES["gradient_descent"],
-        digits,
-        loss=cross_entropy,
-        epochs=epochs,
-        batch_size=size,
-        **every,
-    )
+    stack = engine.stacked(epochs=epochs, batch_size=size, **every)
     runs[size] = stack.validation_loss.view(len(rates), len(seeds), epochs).nan_to_num(nan=math.inf)
 
 # %%
@@ -423,10 +433,10 @@ picture.axes[0].set_xscale("log")
 picture
 
 # %% [markdown]
-# **In seconds, mini-batches do not win on these data.** All 1078 rows at once are at least as good as batches of 128, and
-# both are ahead of 32. One at a time is far behind: it spends its time on the price of a thousand steps. And where the
-# same images are there 50 times over, all at once falls behind too, as predicted. Data sets with millions of rows are
-# on that side.
+# **In seconds, mini-batches do not win on these data.** All 1078 rows at once are at least as good as batches of 128,
+# and both are ahead of 32. One at a time is far behind: it spends its time on the price of a thousand steps. And where
+# the same images are there 50 times over, all at once falls behind too, as predicted. Data sets with millions of rows
+# are on that side.
 #
 # ## 7. How it fails
 #
@@ -582,9 +592,10 @@ for name in ("of the sum", "divided by all rows"):
 # - **Parts of a gradient.** The gradients of an epoch's batches, at the same weights, weighted by $|I|/N$, add up to
 #   that of all rows. So a batch that does not fit in memory can be taken in parts (*gradient accumulation*): call
 #   `backward` on each part's mean loss times its share of the rows, and step once.
+# - **Sum or mean.** Some books sum over the batch: divide by $B$ to have ours, and multiply the rate by $B$.
 # - **Noise scale.** With $N$ in place of $N - 1$ it is $(N-1)/N$ times ours. Who takes the rows as a sample of many
-#   more subtracts from $|\bar g|^2$ the noise that is still in it, $\operatorname{tr}\Sigma/N$: that makes $\mathcal
-#   B/(1 - \mathcal B/N)$.
+#   more subtracts from $|\bar g|^2$ the noise that is still in it, $\operatorname{tr}\Sigma/N$, and gets
+#   $\mathcal B/(1 - \mathcal B/N)$.
 
 # %%
 from torch.utils.data import DataLoader, TensorDataset
@@ -607,6 +618,7 @@ pairs = {
     "weighted by |I|/N, and all rows": (sum(minibatch_gradient(w, X, y, i) * len(i) / N for i in deck), full),
     "accumulated from a DataLoader": (leaf.grad, full),
     "the loader's batch, and ours": (next(iter(loader))[0], X[index]),
+    "of the sum, over B": (off["of the sum"](w, X, y, index) / len(index), alone.grad),
     "noise scale with N": (by_n, scale * (N - 1) / N),
     "noise scale of a sample": (sample, scale / (1 - scale / N)),
 }
@@ -650,9 +662,8 @@ print(f"from batches of {small} and {large}: {by_two:.1f} rows; from all rows: {
 #   There is no need to shuffle the validation data.
 # - **Count in the right unit:** "after 10 epochs" is another number of steps for each batch size. Schedules (chapter
 #   05) and the memory of momentum (chapter 06) count steps.
-# - **Does a small batch find better minima?** It has been reported (Keskar and others 2017), and others found that the
-#   difference goes when every batch size gets its own rate and enough steps (Shallue and others 2019). This lesson does
-#   not decide it.
+# - **Does a small batch find better minima?** It has been reported (Keskar and others 2017). Shallue and others (2019)
+#   found no such difference when every batch size was tuned on its own. This lesson does not decide it.
 #
 # ## 10. Your turn
 #
@@ -668,8 +679,7 @@ print(f"from batches of {small} and {large}: {by_two:.1f} rows; from all rows: {
 #
 # **To remember:** a batch is right on average; its noise falls as $1/\sqrt B$. The noise scale says how many rows pay,
 # and it grows on the way down. Below it a batch of $B$ does as much as $B$ steps of one, for hardly more time. Shuffle.
-# With a rate that stays the same the loss stays above its minimum, in proportion to the
-# rate over $B$.
+# With a rate that stays the same the loss stays above its minimum, in proportion to the rate over $B$.
 #
 # ## 11. Sources
 #
