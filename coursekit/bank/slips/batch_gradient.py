@@ -38,6 +38,20 @@ GRADIENT = (
         hint=FORM,
     ),
     Slip(
+        "targets of other rows",
+        ("y[index]", "y[: len(index)]"),
+        "The inputs are those of the batch, the targets those of the first rows: {yours:.4g} for {expected:.4g}. Both "
+        "must be taken with the same `index`.",
+        hint=FORM,
+    ),
+    Slip(
+        "inputs of other rows",
+        ("= X[index]", "= X[: len(index)]"),
+        "The targets are those of the batch, the inputs those of the first rows: {yours:.4g} for {expected:.4g}. Both "
+        "must be taken with the same `index`.",
+        hint=FORM,
+    ),
+    Slip(
         "rows sorted in the targets",
         ("y[index]", "y[index.sort().values]"),
         "Inputs and targets are in different order: {yours:.4g} for {expected:.4g}. Each input belongs to its own "
@@ -63,6 +77,14 @@ GRADIENT = (
         (WHOLE, "2 * X_batch[-1] * error[-1] / len(index)"),
         "Only the last row of the batch counts: {yours:.4g} for {expected:.4g}. In a loop over the rows `g = ...` "
         "forgets what was there; `g = g + ...` adds up.",
+        hint=LINE,
+    ),
+    Slip(
+        "last row alone",
+        (WHOLE, "2 * X_batch[-1] * error[-1]"),
+        "This is the gradient of the last row of the batch: {yours:.4g} for {expected:.4g}. In a loop over the rows "
+        "`g = ...` forgets what was there; `g = g + ...` adds up, and after the loop the sum is divided by the number "
+        "of rows.",
         hint=LINE,
     ),
     Slip(
@@ -150,6 +172,13 @@ GRADIENT = (
         ("@ error", "* error"),
         "`*` multiplies each input by its error and stops there: a matrix, one column for each row of the batch. `@` "
         "sums over them as well, so that one number for each weight is left.",
+        hint=LINE,
+    ),
+    Slip(
+        "mean over the columns",
+        (WHOLE, "(2 * X_batch * error[:, None]).mean(dim=1)"),
+        "The mean is taken along each row, over the weights, and a number for each row of the batch is left. Take it "
+        "over the rows, `dim=0`: a number for each weight.",
         hint=LINE,
     ),
     Slip(

@@ -94,6 +94,20 @@ BATCHES = (
         hint=LINE,
     ),
     Slip(
+        "last batch never begun",
+        (STARTS, "range(0, n - batch_size, batch_size)"),
+        "The last batch is left out, even where it would be a whole one: the starts end too early. `range(0, n, "
+        "batch_size)` goes on as long as there is a row to start at, and a slice past the end takes what is there.",
+        hint=LINE,
+    ),
+    Slip(
+        "starts one row apart",
+        (STARTS, "range(-(-n // batch_size))"),
+        "There are as many batches as there should be, but each starts one row after the one before, so that most rows "
+        "come again and the last never. Batch k starts at `k * batch_size`.",
+        hint=LINE,
+    ),
+    Slip(
         "drawn with replacement",
         (BATCH, "yield torch.randint(n, (batch_size,), generator=generator)"),
         "Each row of a batch is drawn from all rows, so in an epoch some come twice and others not at all. Shuffle "

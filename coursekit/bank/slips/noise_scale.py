@@ -29,8 +29,8 @@ SCALE = (
     Slip(
         "upside down",
         (RESULT, f"{LENGTH} / trace"),
-        "It is the other way round, signal over noise: {yours:.4g} for {expected:.4g}. The noise is above the line: "
-        "the noisier the gradients, the more rows pay.",
+        "It is the other way round, signal over noise. The noise is above the line: the noisier the gradients, the "
+        "more rows pay, and where they all agree it is 0.",
     ),
     Slip(
         "length not squared",
@@ -126,6 +126,13 @@ SCALE = (
         hint=FORM,
     ),
     Slip(
+        "noise of the mean over all rows",
+        (TRACE, f"{TRACE} / len({ROWS})"),
+        "You divide by the number of examples once more, {yours:.4g} for {expected:.4g}. That is how noisy the mean "
+        "over all rows is. The noise scale begins with the noise of *one* row.",
+        hint=FORM,
+    ),
+    Slip(
         "divided by N + 1",
         (f"(len({ROWS}) - 1)", f"(len({ROWS}) + 1)"),
         "You divide by N + 1, {yours:.4g} for {expected:.4g}. With the mean taken from the same rows it is N - 1.",
@@ -157,6 +164,13 @@ SCALE = (
         (LENGTH, "mean.sum() ** 2"),
         "Below the line the numbers of the mean gradient are added up, then squared: {yours:.4g} for {expected:.4g}. "
         "Numbers of both signs cancel so. Square each, then add up.",
+        hint=LINE,
+    ),
+    Slip(
+        "one mean for all weights below",
+        (LENGTH, f"{ROWS}.mean() ** 2"),
+        "Below the line is the mean over examples *and* weights, squared: {yours:.4g} for {expected:.4g}. Numbers of "
+        "both signs cancel so. Take the mean over the examples, `.mean(dim=0)`, square each number, then add up.",
         hint=LINE,
     ),
     Slip(
