@@ -205,9 +205,9 @@ picture
 # ## 4. Move it
 #
 # A linear model with two of the inputs has two weights, so its gradients are points in a plane. Each point is one batch
-# out of 300, the arrow is the gradient of all rows. A small step against a gradient in the shaded half makes the loss
-# *larger*. **Find out: at 0 % of the way to the minimum, from which batch size on does less than one batch in ten lead
-# up? Write it down. Then at 50 %, and at 90 %.**
+# out of 300, the arrow is the gradient of all rows. (What the figure calls *spread* is our noise.) A small step against
+# a gradient in the shaded half makes the loss *larger*. **Find out: at 0 % of the way to the minimum, from which batch
+# size on does less than one batch in ten lead up? Write it down. Then at 50 %, and at 90 %.**
 
 # %%
 show.gradient_cloud()
