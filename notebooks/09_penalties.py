@@ -12,9 +12,9 @@
 # A model with many weights fits its training data, and with them their noise. What does it help to ask for small
 # weights, why do some of them then become exactly 0, and which weights should be left alone?
 #
-# About 40 minutes. You need the mean squared error of chapter 01, the gradient of chapter 02, and gradient descent, `w
-# - lr * gradient`. The penalty on squares is $\lambda \sum w^2$ here, without a half; torch and some books have it with
-# one, and section 9 converts.
+# About 40 minutes. You need the mean squared error of chapter 01, the gradient of chapter 02, and gradient descent,
+# `w - lr * gradient`. The penalty on squares is $\lambda \sum w^2$ here, without a half; torch and some books have it
+# with one, and section 9 converts.
 
 # %%
 import dataclasses
@@ -52,8 +52,8 @@ show.lines(range(1, 41), {"true": sparse.weights, "least squares": least_squares
 # %% [markdown]
 # On the training rows least squares beats the truth. On new rows it is more than twice as bad. The four weights are
 # about right; the harm comes from the other 36. Each of them is not large, but each is there because it helped to fit
-# the noise of these 60 rows. This is *overfitting*.
-# Nothing in the training error says that such a weight is unwanted. So we shall say it.
+# the noise of these 60 rows. This is *overfitting*. Nothing in the training error says that such a weight is unwanted.
+# So we shall say it.
 #
 # ## 2. The idea
 #
@@ -80,8 +80,8 @@ show.formula(l1_penalty)
 # | $\lambda$ | `lam` | the price: how much loss a unit of size is worth (`lambda` is a word of Python's own) |
 # | $\Omega$ | what is returned | one number, added to the loss |
 #
-# $\lambda = 0$ is no penalty; a very large $\lambda$ leaves hardly any weight. Which one in between is right the training
-# error cannot say, since every price makes it larger. Rows that were not trained on decide, in section 6.
+# $\lambda = 0$ is no penalty; a very large $\lambda$ leaves hardly any weight. Which one in between is right the
+# training error cannot say, since every price makes it larger. Rows that were not trained on decide, in section 6.
 #
 # ## 3. How a price pulls
 #
@@ -124,7 +124,8 @@ show.lines(w.detach(), slopes, "weight", "slope of the penalty, at lam = 1", log
 # %% [markdown]
 # The slope of the square goes through 0 in a straight line: it pulls hard at large weights and hardly at small ones.
 # The slope of $|w|$ is $\lambda$ for every positive weight and $-\lambda$ for every negative one, however small. At 0
-# it jumps. There $|w|$ has a kink, and no slope; torch gives 0.
+# it jumps: $|w|$ has a kink there. Any number from $-\lambda$ to $\lambda$ can stand for the slope, and is called a
+# *subgradient*; torch takes 0.
 #
 # So what does gradient descent do with it? The weight is 1 again, and the loss does not care about it:
 
@@ -196,8 +197,8 @@ for step in range(1, 31):
 
 # %% [markdown]
 # And on the 40 weights of section 1, where the loss pulls as well. "Slope" adds $\lambda \operatorname{sign}(w)$ to the
-# gradient, "ISTA" takes the step above. The rate is half of the largest stable one, $2/L$ (chapter 03). Drawn is the
-# weight of column 9, which is one of the 36:
+# gradient (the *subgradient method*), "ISTA" takes the step above. The rate is half of the largest stable one, $2/L$
+# (chapter 03). Drawn is the weight of column 9, which is one of the 36:
 
 # %%
 lam, lr = 0.3, float(max_stable_lr(2 * X.T @ X / len(X))) / 2
@@ -216,8 +217,7 @@ show.lines(range(101), curves, "step", "weight of column 9", log=False)
 # ISTA brings the weight to 0 within the first steps and holds it there. With the slope not one weight is 0. Those that
 # should be are never at rest: they jump about 0, by steps of the length $\eta\lambda$ and what the loss adds to them. A
 # smaller rate makes the jumps smaller, and does not end them.
-
-# %% [markdown]
+#
 # ## 5. Move it
 #
 # Two weights can be drawn. We take 265 patients with diabetes, two measurements of each (body mass index and a value of
@@ -238,6 +238,7 @@ def slope(param, grad, state, *, lr, lam=0.0):
 
 # %%
 diabetes = engine.diabetes(dtype=torch.float64)
+print(diabetes)
 A = diabetes.x_train[:, [diabetes.features.index(name) for name in ("bmi", "s1")]]
 bmi, s1 = (A.T @ diabetes.y_train / len(A)).tolist()
 both = float(A[:, 0] @ A[:, 1]) / len(A)
@@ -251,10 +252,11 @@ surface = engine.Surface(
 )
 
 # %% [markdown]
-# x is the weight of the body mass index, y that of *s1*. The star is the minimum of the loss alone, where plain
-# gradient descent goes. **Find out, with the slider of lam: (1) at which value does the path of `ista` first end with y
-# = 0? (2) At which is everything 0? (3) Then set lam in between and raise the rate: what does `slope` do that `ista`
-# does not?** (Dashed lines are rules that were written in the notebook; hence "your".)
+# x is the weight of the body mass index, y that of *s1*. Colours and the curve at the right show the loss without the
+# penalty; `gradient_descent`, which knows no penalty, goes to its minimum. **Find out, with the slider of lam: (1) at
+# which value does the path of `ista` first end with y = 0? (2) At which is everything 0? (3) Then set lam in between
+# and raise the rate: what does `slope` do that `ista` does not?** (The dashed rules were written in the notebook, so
+# they are "yours".)
 
 # %%
 show.playground(surface, rules=("gradient_descent", ista, slope), lr=(0.01, 0.5), hyper=("lam", (0.0, 1.2)), steps=60)
@@ -274,73 +276,84 @@ print(f"pull of the loss on the two weights at (0, 0): {steepest[0]:.3f} and {st
 #
 # ## 6. All prices at once: the path of the weights
 #
-# Back to the 40 weights, with 31 values of $\lambda$ from 0.01 to 10. For the squares there is a formula. Where the
-# slope of the sum is 0, $\tfrac{2}{n} X^\top (Xw - y) + 2\lambda w = 0$, which is a system of linear equations. For
-# $|w|$ there is none; ISTA runs for all 31 at once, a column of `W` each.
+# Back to the 40 weights, and to all ten measurements of the patients, with 41 values of $\lambda$ from 0.001 to 10. For
+# the squares there is a formula: where the slope of the sum is 0, $\tfrac{2}{n} X^\top (Xw - y) + 2\lambda w = 0$, a
+# system of linear equations (`gram` is $X^\top X/n$, `pulls` is $X^\top y/n$). For $|w|$ there is none; ISTA runs for
+# all 41 at once, a column of `W` each. What is left of the slope, and of ISTA's motion, says that both are there:
 
 # %%
-lams = 10 ** torch.linspace(-2, 1, 31, dtype=torch.float64).to(X)
-gram, pulls = X.T @ X / len(X), X.T @ y / len(X)
-ridge = torch.linalg.solve(gram + lams[:, None, None] * torch.eye(40).to(X), pulls.expand(31, 40)).T
-W, lr = X.new_zeros(40, 31), float(max_stable_lr(2 * gram)) / 2
-for _ in range(1000):
-    W = ista_step(W, 2 * (gram @ W - pulls[:, None]), lr=lr, lam=lams)
-paths = {"L2": ridge, "L1": W}
+lams, paths = 10 ** torch.linspace(-3, 1, 41, dtype=torch.float64).to(X), {}
+sets = {"sparse": (X, y, sparse), "diabetes": (diabetes.x_train, diabetes.y_train, diabetes)}
+for name, (rows, target, _) in sets.items():
+    gram, pulls, eye = rows.T @ rows / len(rows), rows.T @ target / len(rows), torch.eye(rows.shape[1]).to(X)
+    ridge = torch.linalg.solve(gram + lams[:, None, None] * eye, pulls.expand(41, -1)).T
+    W, lr = torch.zeros_like(ridge), float(max_stable_lr(2 * gram)) / 2
+    for _ in range(8000):
+        before, W = W, ista_step(W, 2 * (gram @ W - pulls[:, None]), lr=lr, lam=lams)
+    left = 2 * (gram @ ridge - pulls[:, None]) + l2_penalty_gradient(ridge, lam=lams)
+    print(f"{name}: slope left with L2 {left.abs().max():.0e}; last step of ISTA {(W - before).abs().max():.0e}")
+    paths[name] = {"L2": ridge, "L1": W}
 
 # %%
-left = 2 * (gram @ ridge - pulls[:, None]) + l2_penalty_gradient(ridge, lam=lams)
-moved = ista_step(W, 2 * (gram @ W - pulls[:, None]), lr=lr, lam=lams) - W
-print(f"largest slope left with L2: {left.abs().max():.0e}; one more ISTA step moves by {moved.abs().max():.0e}")
-for at in (0, 10, 15, 20, 30):
-    counts = "; ".join(f"{name} {int((path[:, at] == 0).sum()):2} zeros" for name, path in paths.items())
-    print(f"lam {lams[at]:5.2f}: {counts}")
-
-# %%
-x = lams.log10()
-named = {"L2": {}, "L1": {}}
-for name, path in paths.items():
+x, named = lams.log10(), {"L2": {}, "L1": {}}
+for name, path in paths["sparse"].items():
     named[name] = {f"column {i + 1}": path[i] for i in range(4)}
     named[name] |= {"highest of the 36": path[4:].amax(dim=0), "lowest of the 36": path[4:].amin(dim=0)}
-show.lines(x, named["L2"], "log10 of lam", "weight", title="L2", log=False)
+    print(f"{name}, zeros at lam 0.001, 0.01, 0.1, 1 and 10:", (path[:, ::10] == 0).sum(dim=0).tolist())
+show.lines(x, named["L2"], "log10 of lam", "weight", title="Sparse, L2", log=False)
 
 # %%
-show.lines(x, named["L1"], "log10 of lam", "weight", title="L1", log=False)
+show.lines(x, named["L1"], "log10 of lam", "weight", title="Sparse, L1", log=False)
 
 # %% [markdown]
 # Read both from left to right, as the price rises. **With L2 all weights go down together and none arrives.** The true
 # and the false shrink alike. **With L1 the false ones go to exactly 0 one after the other**, and for some prices the
-# four true ones stand alone. They are made smaller too, as section 4 said.
-#
-# Which price is right? We look at the error on the 100 rows of the validation part, and mark the lowest:
+# four true ones stand alone. They are made smaller too, as section 4 said. Now the patients, with L1:
 
 # %%
-errors = {}
-for name, path in paths.items():
-    errors[f"{name}, training"] = (X @ path - y[:, None]).square().mean(dim=0)
-    errors[f"{name}, validation"] = (sparse.x_validation @ path - sparse.y_validation[:, None]).square().mean(dim=0)
-picture = show.lines(x, errors, "log10 of lam", "mean squared error", log=True)
-for name, path in paths.items():
-    error = errors[f"{name}, validation"]
-    best = int(error.argmin())
-    picture.axes[0].plot(float(x[best]), float(error[best]), "o", ms=11, mfc="none", mec="black", mew=2)
-    test, count = mse_loss(sparse.x_test @ path[:, best], sparse.y_test), int((path[:, best] != 0).sum())
-    print(f"{name}: best lam {lams[best]:.3f}, validation {error[best]:.2f}, test {test:.2f}, {count} weights kept")
-picture
+curves = dict(zip(diabetes.features, paths["diabetes"]["L1"], strict=True))
+print(f"correlation of s1 and s2: {(diabetes.x_train[:, 4] * diabetes.x_train[:, 5]).mean():.2f}")
+show.lines(x, curves, "log10 of lam", "weight", title="Diabetes, L1", log=False)
 
 # %% [markdown]
-# The training error rises from the first step to the right, as it must: it cannot choose. The validation error falls,
-# has a lowest place (circles), and rises when the true weights are crushed as well. The best L1 line keeps more than
-# the four true weights. To throw out more of the false ones it would have to shrink the true ones further.
+# The last to leave are the body mass index and *s5*. *s1* begins as the largest in size, and is gone, as *s2* is, when
+# the largest others have hardly moved: the two say nearly the same, and with hardly a price they stand against each
+# other. Which price is right? We look at the error on the validation rows, and mark the lowest:
+
+# %%
+pictures = {}
+for task, (rows, target, data) in sets.items():
+    errors, marks = {}, []
+    for name, path in paths[task].items():
+        errors[f"{name}, training"] = (rows @ path - target[:, None]).square().mean(dim=0)
+        error = (data.x_validation @ path - data.y_validation[:, None]).square().mean(dim=0)
+        errors[f"{name}, validation"], best = error, int(error.argmin())
+        test, kept = mse_loss(data.x_test @ path[:, best], data.y_test), int((path[:, best] != 0).sum())
+        print(f"{task}, {name}: best lam {lams[best]:.3f}, test error {test:.2f}, {kept} weights kept")
+        marks.append((float(x[best]), float(error[best])))
+    picture = show.lines(x, errors, "log10 of lam", "mean squared error", log=True, title=task.capitalize())
+    picture.axes[0].plot(*zip(*marks, strict=True), "o", ms=11, mfc="none", mec="black", mew=2)
+    pictures[task] = picture.say(f"{picture.describe()} Circles mark the lowest validation errors.")
+pictures["sparse"]
+
+# %%
+pictures["diabetes"]
+
+# %% [markdown]
+# The training error rises with every price, so it cannot choose. The validation error of the sparse task falls, has a
+# lowest place, and rises when the true weights are crushed as well. The best L1 line keeps more than the four true
+# weights: to throw out more of the false ones it would have to shrink the true ones further. On the patients there is no
+# valley: with this split of the data the lowest price tried is the best.
 #
 # ## 7. Past the toy
 #
 # ### When does which penalty help?
 #
 # Four tasks, ten seeds each (other rows, other noise, another split). *Sparse* is the task above. *Dense* is the same
-# with 40 true weights of one size, and the same sum of squares. Then there are the diabetes data, first as they are:
-# ten measurements, 265 patients. Last, the same patients with all products of two measurements as further columns. Each
-# penalty gets the same 25 values of $\lambda$, and each seed takes the one with the lowest validation error. Then the
-# test rows, which nothing has looked at, are predicted.
+# with 40 true weights of one size, and about the same sum of squares. Then there are the diabetes data, first as they
+# are: ten measurements, 265 patients. Last, the same patients with all products of two measurements as further columns.
+# Each penalty gets the same 25 values of $\lambda$, and each seed takes the one with the lowest validation error. Then
+# the test rows, which nothing has looked at, are predicted.
 
 # %%
 tasks = {"sparse": [], "dense": [], "diabetes": [], "diabetes, products": []}
@@ -356,8 +369,8 @@ for seed in range(10):
     wide = [torch.cat((x, x[:, i] * x[:, j]), 1) for x in (data.x_train, data.x_validation, data.x_test)]
     mean, std = wide[0].mean(0), wide[0].std(0, correction=0)
     x_train, x_validation, x_test = ((x - mean) / std for x in wide)
-    more = dataclasses.replace(data, x_train=x_train, x_validation=x_validation, x_test=x_test)
-    tasks["diabetes, products"].append(more)
+    data = dataclasses.replace(data, x_train=x_train, x_validation=x_validation, x_test=x_test)
+    tasks["diabetes, products"].append(data)
 
 # %%
 lams, tested, kept = 10 ** torch.linspace(-3, 1, 25, dtype=torch.float64).to(X), {}, {}
@@ -397,8 +410,9 @@ for name in tasks:
 #
 # ### A network
 #
-# A hundred images of digits, a network with 4736 weights: it can learn them by heart. Six prices for each penalty, five
-# seeds; L2 by torch's `weight_decay` (section 9), L1 by `ista` on the weights; the biases are left alone (section 8).
+# A hundred images of digits, a network with 64 x 64 + 64 x 10 weights: it can learn them by heart. Five prices for each
+# penalty, five seeds, all at one rate, since the rule is the same; L2 by torch's `weight_decay` (section 9), L1 by
+# `ista` on the weights; the biases are left alone (section 8).
 
 # %%
 digits = engine.digits()
@@ -501,8 +515,8 @@ for (who, lam), runs in lowest.items():
 # %% [markdown]
 # At small prices there is hardly a difference. At the largest, $\gamma$ has shrunk to a small part of its 1, what
 # passes through the layers shrinks with it, and the losses of *both* parts are far higher than with the weights alone:
-# that is not less overfitting but a network that may not be sure. So leave biases and norms out. The usual way is to
-# take what has two dimensions or more, `p.dim() > 1`.
+# that is not less overfitting but a network that may not be sure. (The accuracy hardly changes, as the largest score
+# stays the largest.) So leave biases and norms out: punish what has two dimensions or more, `p.dim() > 1`.
 #
 # ### Mistakes in the code
 #
@@ -573,27 +587,10 @@ for factor in (1.0, 0.1):
 # The price has thrown out *s5* because of its unit, two other measurements stand in for it, and the error is higher.
 # Without a penalty the unit makes no difference to the predictions. So: standardise the inputs first.
 #
-# ### The price counted as error
-#
-# When the penalty is part of the loss that is handed to `engine.train`, it is in the validation loss too. Runs with
-# different $\lambda$ can then not be compared: they are charged at different prices.
-
-# %%
-for lam in (0.0, 0.03):
-    model = torch.nn.Sequential(engine.mlp([10, 1], dtype=torch.float64), torch.nn.Flatten(0))
-    optimizer, weight = torch.optim.SGD(model.parameters(), lr=0.1), model[0][0].weight
-    loss = lambda p, t, weight=weight, lam=lam: mse_loss(p, t) + l2_penalty([weight], lam=lam)  # noqa: E731
-    run = engine.train(model, optimizer, diabetes, loss=loss, epochs=50, batch_size=265, progress=False)
-    alone = mse_loss(model(diabetes.x_validation), diabetes.y_validation).item()
-    print(f"lam {lam:<5g} validation loss as trained {run.validation_loss[-1]:.4f}, error alone {alone:.4f}")
-
-# %% [markdown]
-# Train on the sum; compare by the error alone.
-#
 # ## 9. Convention box
 #
 # - **Here** and in many lecture notes: $\lambda \sum w^2$, slope $2\lambda w$.
-# - **Goodfellow and others**: $\tfrac{\lambda}{2} \sum w^2$, slope $\lambda w$.
+# - **Goodfellow and others**: $\tfrac{\alpha}{2} \sum w^2$, slope $\alpha w$.
 # - **torch** has no penalty but `weight_decay`: it adds `weight_decay * w` to the gradient.
 
 # %%
@@ -632,7 +629,7 @@ for beta in (0.0, 0.9):
 # | here (mean of the squared errors) | elsewhere | conversion |
 # |---|---|---|
 # | `l2_penalty`, `lam` | torch, `weight_decay` | 2 lam |
-# | | Goodfellow's $\lambda$ | 2 lam |
+# | | Goodfellow's $\alpha$ | 2 lam |
 # | | scikit-learn `Ridge(alpha)` | n lam, with n rows |
 # | `l1_penalty`, `lam` | scikit-learn `Lasso(alpha)` | lam / 2 |
 # | `soft_threshold(x, threshold)` | torch, `softshrink(x, lambd)` | the same number |
@@ -661,7 +658,8 @@ for name, (ours, others) in pairs.items():
 #
 # - **Which?** L2 as a habit: it is smooth and costs next to nothing. L1 when you want to know which inputs matter, or
 #   zeros that can be left out, and believe that few of many count.
-# - **What to tune:** $\lambda$, in factors of about three, by the error on validation rows, without the penalty in it.
+# - **What to tune:** $\lambda$, in factors of about three, by the error on validation rows, without the penalty in
+#   it: runs at different prices cannot be compared by their sums.
 #   For L1 start at the largest slope at zero weights (section 5) and go down.
 # - **What to leave alone:** biases and norms.
 # - **What it costs:** L2 one multiplication for each weight, and no memory. ISTA the same, and a comparison.
