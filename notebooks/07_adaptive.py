@@ -482,13 +482,15 @@ for name in rules:
         tried = engine.sweep(RULES[name], surface, start, steps=200, lr=[10 ** (k / 10) for k in range(-30, 1)])
         above = 201 - (tried.losses <= 0.01).sum(dim=-1)
         best = int(above.argmin())
-        print(f"{name:17} {surface.name:15} {int(above[best]):3} steps, lr {float(tried.axes['lr'][best]):.2g}")
+        first, lr = int((tried.losses[best] <= 0.01).float().argmax()), float(tried.axes["lr"][best])
+        print(f"{name:17} {surface.name:15} {int(above[best]):3} steps, the first below is {first:2}, lr {lr:.2g}")
     paths[name] = tried.paths[best]
 show.trajectories(slanted, paths)
 
 # %% [markdown]
 # Gradient descent does not notice the turn: its steps look at directions, not at axes. AdaGrad and RMSprop lose their
-# lead altogether. On the slant the gradient is large in x and in y alike, so both coordinates get the same small rate,
+# lead altogether. (The bar across the minimum is RMSprop, thrown out as in section 5. It loses its lead on the way,
+# before that.) On the slant the gradient is large in x and in y alike, so both coordinates get the same small rate,
 # and what is left is gradient descent with a rate that changes. Own rates help where the axes themselves differ: words,
 # layers, measurements in different units.
 #
