@@ -316,9 +316,9 @@ print(f"correlation of s1 and s2: {(diabetes.x_train[:, 4] * diabetes.x_train[:,
 show.lines(x, curves, "log10 of lam", "weight", title="Diabetes, L1", log=False)
 
 # %% [markdown]
-# The last to leave are the body mass index and *s5*. *s1* begins as the largest in size, and is gone, as *s2* is, when
-# the largest others have hardly moved: the two say nearly the same, and with hardly a price they stand against each
-# other. Which price is right? We look at the error on the validation rows, and mark the lowest:
+# The last to leave are the body mass index and *s5*. *s1* begins as the largest in size, and is gone, as *s2* is, while
+# the body mass index has hardly moved: the two say nearly the same, and at a low price they stand against each other.
+# Which price is right? We look at the error on the validation rows, and mark the lowest:
 
 # %%
 pictures = {}
@@ -331,7 +331,7 @@ for task, (rows, target, data) in sets.items():
         test, kept = mse_loss(data.x_test @ path[:, best], data.y_test), int((path[:, best] != 0).sum())
         print(f"{task}, {name}: best lam {lams[best]:.3f}, test error {test:.2f}, {kept} weights kept")
         marks.append((float(x[best]), float(error[best])))
-    picture = show.lines(x, errors, "log10 of lam", "mean squared error", log=True, title=task.capitalize())
+    picture = show.lines(x, errors, "log10 of lam", "mean squared error", title=task.capitalize())
     picture.axes[0].plot(*zip(*marks, strict=True), "o", ms=11, mfc="none", mec="black", mew=2)
     pictures[task] = picture.say(f"{picture.describe()} Circles mark the lowest validation errors.")
 pictures["sparse"]
@@ -342,8 +342,8 @@ pictures["diabetes"]
 # %% [markdown]
 # The training error rises with every price, so it cannot choose. The validation error of the sparse task falls, has a
 # lowest place, and rises when the true weights are crushed as well. The best L1 line keeps more than the four true
-# weights: to throw out more of the false ones it would have to shrink the true ones further. On the patients there is no
-# valley: with this split of the data the lowest price tried is the best.
+# weights: to throw out more of the false ones it would have to shrink the true ones further. On the patients there is
+# no valley: with this split of the data the lowest price tried is the best.
 #
 # ## 7. Past the toy
 #
