@@ -205,9 +205,10 @@ print("(1 - sqrt(rate))**2 ", "  ".join(f"{(1 - math.sqrt(rate)) ** 2:.3f} at {r
 # %% [markdown]
 # More memory helps up to the dashed line of the map, $\beta = (1-\sqrt{\eta\lambda})^2$, in the last row. Above it the
 # value swings through the minimum, and the factor is $\sqrt\beta$, **whatever the rate and the curvature**: see 0.5 and
-# beyond. (Why: three places in a row are tied by $\theta_{t+1} = (1+\beta-\eta\lambda)\,\theta_t - \beta\,
-# \theta_{t-1}$. Powers $r^t$ solve that if $r^2 - (1+\beta-\eta\lambda)\,r + \beta = 0$. The two roots have the product
-# $\beta$, and where they are complex, both have the same size, $\sqrt\beta$.)
+# beyond. (Why: three places in a row are tied by
+# $\theta_{t+1} = (1+\beta-\eta\lambda)\,\theta_t - \beta\,\theta_{t-1}$. Powers $r^t$ solve that if
+# $r^2 - (1+\beta-\eta\lambda)\,r + \beta = 0$. The two roots have the product $\beta$, and where they are complex, both
+# have the same size, $\sqrt\beta$.)
 #
 # So the floor and the walls, once both lie on the line or above it, are equally fast. Take the lowest beta for which
 # that holds. For curvatures from $\mu$ to $L$, with $\kappa = L/\mu$ (the *condition number*, 25 in the ravine), that
@@ -482,9 +483,9 @@ show.loss_curves(curves, ylabel="training loss", title="All images in every step
 #
 # ### The rate is cut while the ball rolls
 #
-# Many papers write momentum with the rate inside: $u_t = \beta u_{t-1} - \eta\, g_t$, then $\theta_t = \theta_{t-1} +
-# u_t$. The check calls it *velocity form*. At a constant rate it walks the path of `heavy_ball`. Under a schedule?
-# **Predict, then run:**
+# Many papers write momentum with the rate inside: $u_t = \beta u_{t-1} - \eta\, g_t$, then
+# $\theta_t = \theta_{t-1} + u_t$. The check calls it *velocity form*. At a constant rate it walks the path of
+# `heavy_ball`. Under a schedule? **Predict, then run:**
 
 # %%
 answer("rate_cut_under_the_velocity_form", ...)

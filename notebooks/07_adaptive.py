@@ -315,7 +315,7 @@ for curvature, lr, fades in ((25, 0.1, False), (1, 0.1, False), (25, 0.01, False
 # lies there, gradients are next to nothing, the mean fades, and the effective rate grows. At $2/25$, two over the
 # curvature (the second derivative), gradient descent begins to overshoot (chapter 03). So does RMSprop once its
 # effective rate is past 0.08: each jump is longer than the last until `s` has grown again. In the end it jumps from one
-# side to the other for ever, with an effective rate of just 0.08, half a rate from the minimum, whatever the curvature.
+# side to the other for ever, with an effective rate of 0.08, half a rate from the minimum, whatever the curvature.
 # This is a **limit cycle**.
 #
 # What was AdaGrad's weakness in section 4 is its strength here. Its sum does not fall when the gradients do, so the
