@@ -14,7 +14,7 @@
 #
 # About 40 minutes. You need to know what a *step* is: `param - lr * grad`, where `grad` is the slope of the loss,
 # measured on a *batch* of a few rows, and `lr` is the learning rate. An *epoch* is one pass through the training rows.
-# Section 6 uses Adam; what it needs of Adam is said there.
+# Sections 5 and 6 use Adam, the rule of chapter 08; what you need to know of it stands in section 6.
 
 # %%
 import copy
@@ -173,6 +173,7 @@ answer("gone_after_a_tenth", ...)
 # %%
 steps = range(101)
 curves = {
+    "constant": [constant(t, lr=0.1) for t in steps],
     "step": [step_decay(t, lr=0.1, drop=0.5, every=20) for t in steps],
     "exponential": [exponential_decay(t, lr=0.1, decay=0.03) for t in steps],
     "cosine": [cosine_decay(t, lr=0.1, lr_min=0.0, total=100) for t in steps],
@@ -184,7 +185,7 @@ show.lines(steps, curves, "step", "learning rate", log=False)
 # %% [markdown]
 # The exponential loses most at once and never arrives. The cosine stays high for long, falls in the middle, and is
 # flat again at the end, where it spends many steps near 0. The sum of the rates is the distance that a walk can cover
-# whose slopes stay at 1; the cosine keeps half of what a constant 0.1 would have.
+# whose slopes stay at 1; the cosine keeps half of the constant's.
 #
 # ### Up first
 
@@ -200,8 +201,8 @@ answer("first_rate_of_a_warm_up", ...)
 
 # %% [markdown]
 # The *one-cycle* schedule of Smith and Topin (2019) takes longer to rise. This is torch's form of it, two pieces of the
-# same kind: the first goes from $a = \eta/25$ up to $b = \eta$ in the first three tenths of the steps, the second from
-# there down to nearly 0.
+# same kind: the first goes from $a = \eta/25$ up to $b = \eta$ in the first three tenths of the steps (from $s = 0$ to
+# $e = 0.3\,T - 1$), the second from there down to nearly 0 at the last step.
 
 # %%
 show.formula(one_cycle)
@@ -396,10 +397,11 @@ show.loss_curves(paths, ylabel="loss of the batch, in nats", log=False)
 # a warm-up of 50 steps, and the same rate after it, all three learn. What do these runs say, and what not?
 #
 # - **Warm-up lets a network start that would fail at this rate.** That is shown.
-# - **Waiting is no cure here.** With `v` well known, the run fails all the same. So the explanation by the early second
-#   moment (Liu and others 2020) is not the whole story in this network. It also matters that the weights *move* slowly
-#   at first. Xiong and others (2020) find large gradients at the start of this kind of transformer; Gilmer and others
-#   (2021) a large curvature at the start of many networks, which small steps lead out of.
+# - **Waiting is no cure here.** With `v` well known, at the place where it waited, the run fails all the same. So the
+#   explanation by the early second moment (Liu and others 2020, who found that waiting did help a network for
+#   translation) is not the whole story in this one. It also matters that the weights *move* slowly at first. Xiong and
+#   others (2020) find large gradients at the start of this kind of transformer; Gilmer and others (2021) a large
+#   curvature at the start of many networks, which small steps lead out of.
 # - **They do not say that warm-up is best.** At 0.003 the same network needs none, and does at least as well in these
 #   three epochs. A warm-up widens the range of rates that work. Whether the large rate is worth having is another
 #   question.

@@ -210,6 +210,11 @@ EXPONENTIAL = (
         hint=LINE,
     ),
     Slip(
+        "decay as a per cent",
+        ("decay * t", "decay * t / 100"),
+        "You divide `decay` by 100, as if it were a per cent: {yours:.4g} for {expected:.4g}. It is a share already.",
+    ),
+    Slip(
         "t squared",
         ("decay * t", "decay * t**2"),
         "The exponent has the square of t, the shape of a bell: {yours:.4g} for {expected:.4g}.",
@@ -265,6 +270,11 @@ COSINE = (
         "the first rate past the end",
         ("    t = min(t, total)\n    return", "    if t > total:\n        return lr\n    return"),
         "Past `total` the rate is back at `lr`: {yours:.4g} for {expected:.4g}. It stays at its end, `lr_min`.",
+    ),
+    Slip(
+        "held one step before the end",
+        ("t = min(t, total)", "t = min(t, total - 1)"),
+        "From `total` on the rate is `lr_min`. Yours stays at that of the step before: `min(t, total)`, not total - 1.",
     ),
     Slip(
         "floor as a cut-off",

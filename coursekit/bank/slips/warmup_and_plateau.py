@@ -283,6 +283,20 @@ PLATEAU = (
         hint=LINE,
     ),
     Slip(
+        "every epoch counted as bad",
+        ("math.inf, 0", "-math.inf, 0"),
+        "Every epoch counts as bad, whatever its loss, so the rate falls after every patience + 1 epochs. A loss below "
+        "the best so far is progress: it sets the count back to 0.",
+        hint=FORM,
+    ),
+    Slip(
+        "count starts at 1 after a reduction",
+        ("lr, bad = lr * factor, 0", "lr, bad = lr * factor, 1"),
+        "After a reduction your count starts at 1: the lower rate gets one epoch less than the first one did. Start "
+        "it at 0.",
+        hint=FORM,
+    ),
+    Slip(
         "first epoch counted as bad",
         ("math.inf, 0", "losses[0], 0"),
         "The best starts as the first loss, and then the first epoch is compared with itself: it is not lower, so it "
