@@ -513,10 +513,11 @@ for (who, lam), runs in lowest.items():
     print(f"{who:26} {lam:6g} {loss:14.3f} {validation:16.3f} {right:10.1%} {gamma:6.2f}")
 
 # %% [markdown]
-# At small prices there is hardly a difference. At the largest, $\gamma$ has shrunk to a small part of its 1, what
-# passes through the layers shrinks with it, and the losses of *both* parts are far higher than with the weights alone:
-# that is not less overfitting but a network that may not be sure. (The accuracy hardly changes, as the largest score
-# stays the largest.) So leave biases and norms out: punish what has two dimensions or more, `p.dim() > 1`.
+# At the small prices, which suit this network best, there is hardly a difference. At the largest, $\gamma$ has shrunk
+# to a small part of its 1, what passes through the layers with it, and the losses of *both* parts are far higher than
+# with the weights alone: that is not less overfitting but a network that may not be sure. (The accuracy hardly changes,
+# as the largest score stays the largest.) So leave biases and norms out: punish what has two dimensions or more,
+# `p.dim() > 1`.
 #
 # ### Mistakes in the code
 #
@@ -623,8 +624,8 @@ for beta in (0.0, 0.9):
 # it. In `torch.optim.Adam` the decay is divided by the size of the gradient like everything else, and `AdamW` is a
 # third rule; chapter 10 is about these two.
 #
-# Other libraries count the loss otherwise. scikit-learn's `Ridge` takes the *sum* of squared errors plus $\alpha \sum
-# w^2$; its `Lasso` takes half the mean plus $\alpha \sum |w|$. So:
+# Other libraries count the loss otherwise. scikit-learn's `Ridge` takes the *sum* of squared errors plus
+# $\alpha \sum w^2$; its `Lasso` takes half the mean plus $\alpha \sum |w|$. So:
 #
 # | here (mean of the squared errors) | elsewhere | conversion |
 # |---|---|---|
@@ -659,8 +660,8 @@ for name, (ours, others) in pairs.items():
 # - **Which?** L2 as a habit: it is smooth and costs next to nothing. L1 when you want to know which inputs matter, or
 #   zeros that can be left out, and believe that few of many count.
 # - **What to tune:** $\lambda$, in factors of about three, by the error on validation rows, without the penalty in
-#   it: runs at different prices cannot be compared by their sums.
-#   For L1 start at the largest slope at zero weights (section 5) and go down.
+#   it: sums at different prices cannot be compared. For L1 start at the largest slope at zero weights (section 5) and
+#   go down.
 # - **What to leave alone:** biases and norms.
 # - **What it costs:** L2 one multiplication for each weight, and no memory. ISTA the same, and a comparison.
 # - **L1 needs its step.** With an L1 penalty in the loss and an ordinary optimiser, no weight is 0. Setting those below
@@ -674,11 +675,11 @@ for name, (ours, others) in pairs.items():
 #    penalty do what `weight_decay` does, and does your L1 penalty give a zero?
 # 2. `l2_penalty_gradient`: one line (1 point), beside autograd's.
 # 3. `soft_threshold`: one line, if you like (2 points). It takes the noise out of a signal.
-# 4. `ista_step`: two lines (2 points). It finds the ten measurements among thirty columns of noise.
+# 4. `ista_step`: two lines (2 points). It looks for ten measurements among thirty columns of noise.
 #
-# **To remember:** L2 shrinks by a factor and makes nothing 0; L1 takes off an amount and does, when the step stops at
-# 0. `weight_decay = 2 * lam`. Standardise, leave biases and norms alone, choose $\lambda$ on rows that were not trained
-#    on.
+# **To remember:** L2 shrinks by a factor and makes nothing 0. L1 takes off an amount, and makes zeros when the step
+# stops there. `weight_decay = 2 * lam`. Standardise, leave biases and norms alone, and choose $\lambda$ on rows that
+# were not trained on.
 #
 # ## 12. Sources
 #
