@@ -63,7 +63,7 @@ class Cubic:
 
 
 def _written(x: Tensor) -> str:
-    return f"tensor({torch.round(x.double(), decimals=4).tolist()})"
+    return f"torch.tensor({torch.round(x.double(), decimals=4).tolist()})"
 
 
 @dataclass(frozen=True)

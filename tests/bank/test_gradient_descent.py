@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -97,8 +99,8 @@ def test_a_walk_may_call_the_rule_and_torch_may_not_walk():
 
 def test_the_card_shows_a_walk_that_can_be_made():
     verdict = verdict_on_parts("minimize", "sign_turned")
-    names = {"tensor": lambda values: torch.tensor(values, dtype=torch.float64), "minimize": minimize}
-    found = eval(verdict.call, names)
+    double = SimpleNamespace(tensor=lambda values: torch.tensor(values, dtype=torch.float64))
+    found = eval(verdict.call, {"torch": double, "minimize": minimize})
     assert f"for {found[1, 0].item():.4g}" in verdict.message
 
 

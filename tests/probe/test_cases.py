@@ -87,5 +87,5 @@ def test_a_function_comes_as_one_and_may_move_to_another_device():
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_is_shown_as_python_that_gives_its_numbers(function):
-    shown = eval(repr(function), {"tensor": torch.tensor})
+    shown = eval(repr(function), {"torch": torch})
     torch.testing.assert_close(shown(POINT), function.make()(POINT))
