@@ -12,7 +12,7 @@ from torch import Tensor
 from coursekit.engine.surfaces import Surface
 from coursekit.engine.sweep import sweep
 from coursekit.reference.checks import need_number
-from coursekit.reference.gradient_descent import gradient_descent
+from coursekit.reference.gradient_descent import gradient_descent, max_stable_lr
 from coursekit.show import style
 from coursekit.show.movable import table
 from coursekit.show.movable.moving import moving
@@ -51,7 +51,8 @@ def stability(steep: float = 10.0, steps: int = 40) -> Movable | Picture:
         raise ValueError("stability: steep must be above 0, or there is no bowl; got 0")
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"stability: steps must be a whole number, at least 1; got {steps!r}")
-    rates = [2 / steep * k / PLACES for k in range(PLACES + PLACES // 4 + 1)]
+    limit = max_stable_lr(torch.diag(torch.tensor([steep, steep / max(CONDITIONS)], dtype=torch.float64)))
+    rates = [limit * k / PLACES for k in range(PLACES + PLACES // 4 + 1)]
     bowls = [bowl(steep, steep / condition) for condition in CONDITIONS]
     paths = [walk(surface, rates, steps) for surface in bowls]
     return moving("stability", lambda: _data(steep, rates, bowls, paths), words, lambda: _still(rates, paths))
@@ -102,7 +103,7 @@ def _data(steep: float, rates: list[float], bowls: list[Surface], paths: list[Te
         "losses": np.stack(losses).tobytes(),
         "decades": list(table.DECADES),
         "factors": [factors(path).abs().flip(-1).tolist() for path in paths],  # steep before flat, as in LINES
-        "limits": {"1/L": 1 / steep, "2/L": 2 / steep},
+        "limits": {"1/L": 1 / steep, "2/L": rates[PLACES]},
         "best": [2 / (steep + steep / condition) for condition in CONDITIONS],
         "lines": [{**style.series(index)._asdict(), "name": name} for index, name in enumerate(LINES)],
         "captions": captions,
