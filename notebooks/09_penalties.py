@@ -197,7 +197,7 @@ for step in range(1, 31):
 
 # %% [markdown]
 # And on the 40 weights of section 1, where the loss pulls as well. "Slope" adds $\lambda \operatorname{sign}(w)$ to the
-# gradient (the *subgradient method*), "ISTA" takes the step above. The rate is half of the largest stable one, $2/L$
+# gradient (the *subgradient method*), "ISTA" takes the step above. The rate is half of the largest stable one
 # (chapter 03). Drawn is the weight of column 9, which is one of the 36:
 
 # %%
@@ -222,7 +222,8 @@ show.lines(range(101), curves, "step", "weight of column 9", log=False)
 #
 # Two weights can be drawn. We take 265 patients with diabetes, two measurements of each (body mass index and a value of
 # the blood serum, *s1*), and how far the disease had gone a year later. All three are standardised, so the mean squared
-# error needs three numbers only. To stand in the figure, both ways of section 4 are written as update rules:
+# error needs three numbers only. To stand in the figure, both ways of section 4 are update rules here, with an
+# empty state:
 
 
 # %%
@@ -353,7 +354,7 @@ pictures["diabetes"]
 # with 40 true weights of one size, and about the same sum of squares. Then there are the diabetes data, first as they
 # are: ten measurements, 265 patients. Last, the same patients with all products of two measurements as further columns.
 # Each penalty gets the same 25 values of $\lambda$, and each seed takes the one with the lowest validation error. Then
-# the test rows, which nothing has looked at, are predicted.
+# the test rows, which nothing has looked at, are predicted. Printed: the median over the seeds, and the range.
 
 # %%
 tasks = {"sparse": [], "dense": [], "diabetes": [], "diabetes, products": []}
@@ -390,9 +391,9 @@ for name, sets in tasks.items():
 # %%
 for (name, way), errors in tested.items():
     better = sum(error < other for error, other in zip(errors, tested[name, "no penalty"], strict=True))
-    size = f"{statistics.median(kept[name, way]):4g} of {tasks[name][0].x_train.shape[1]} weights kept"
-    spread = f"median {statistics.median(errors):.2f}, from {min(errors):.2f} to {max(errors):.2f}"
-    print(f"{name:18} {way:10} test error {spread}; {size}; better than none in {better} of 10")
+    size = f"{statistics.median(kept[name, way]):4g} of {tasks[name][0].x_train.shape[1]} kept"
+    spread = f"{statistics.median(errors):.2f} ({min(errors):.2f} to {max(errors):.2f})"
+    print(f"{name:18} {way:10} test error {spread}; {size}; better than none in {better:2}")
 for name in tasks:
     wins = sum(one < two for one, two in zip(tested[name, "L1"], tested[name, "L2"], strict=True))
     print(f"{name:18} L1 below L2 in {wins} of 10 seeds")
@@ -521,9 +522,9 @@ for (who, lam), runs in lowest.items():
 #
 # ### Mistakes in the code
 #
-# Four mistakes in the penalty, by the names that `check` gives them, and how they look: the line of section 1, 300
-# steps of gradient descent on the error plus the penalty. For each, the size of the weights (the root of the sum of
-# squares) and the error on the test rows:
+# Four mistakes in the penalty, by the names that `check` gives them; `made` makes each by one edit of the reference. The
+# line of section 1 gets 300 steps of gradient descent on the error plus the penalty. For each, the size of the weights
+# (the root of the sum of squares) and the error on the test rows:
 
 # %%
 known = exercise("l2_penalty")
