@@ -522,8 +522,8 @@ for (who, lam), runs in lowest.items():
 #
 # ### Mistakes in the code
 #
-# Four mistakes in the penalty, by the names that `check` gives them; `made` makes each by one edit of the reference. The
-# line of section 1 gets 300 steps of gradient descent on the error plus the penalty. For each, the size of the weights
+# Four mistakes in the penalty, by the names that `check` gives them (`made` edits the reference). The line
+# of section 1 gets 300 steps of gradient descent on the error plus the penalty. For each, the size of the weights
 # (the root of the sum of squares) and the error on the test rows:
 
 # %%
