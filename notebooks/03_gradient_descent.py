@@ -113,8 +113,8 @@ show.formula(max_stable_lr)
 hessian = torch.func.hessian(ravine)(start)
 print(hessian.tolist(), f"largest rate {max_stable_lr(hessian):.3f}")
 for lr in (0.0799, 0.0801):
-    end = minimize(ravine.gradient, start, lr=lr, steps=20_000)[-1]
-    print(f"lr {lr}: after 20,000 steps x is {end[0]:.1e}, y is {end[1]:.1e}")
+    end = minimize(ravine.gradient, start, lr=lr, steps=2000)[-1]
+    print(f"lr {lr}: after 2000 steps x is {end[0]:.1e}, y is {end[1]:.1e}")
 
 # %% [markdown]
 # And the other direction?
@@ -137,19 +137,19 @@ print(
 #
 # A bowl with curvature $L = 10$ one way and less the other; the second slider is the ratio $L/\mu$ of the larger to the
 # smaller. **Find out: (1) at which rate does the path first diverge? Write it down, then compute 2/L. Does it depend on
-# the ratio? (2) At which rate do both directions shrink equally fast? (3) With that rate, how much more slowly does the
-# loss fall at a ratio of 100 than at 10?**
+# the ratio? (2) At ratio 9, at which rate do both directions shrink equally fast? (3) And at ratio 39? How many times
+# as many steps does it then take to halve the distance?**
 
 # %%
 show.stability()
 
 # %%
-for ratio in (10, 100):
+for ratio in (9, 39):
     flat = 10 / ratio
     best, limit = 2 / (10 + flat), max_stable_lr(torch.diag(torch.tensor([10.0, flat])))
     factor = 1 - best * flat
     print(f"ratio {ratio}: diverges from {limit:.3f} on; equally fast at {best:.3f}, there a step leaves {factor:.3f}")
-    print(f"   of the distance, and a tenth is reached after {math.log(0.1) / math.log(factor):.0f} steps")
+    print(f"   of the distance, and it halves every {math.log(0.5) / math.log(factor):.2f} steps")
 
 # %% [markdown]
 # ## 5. The zigzag, and what it costs
@@ -215,8 +215,10 @@ for share in (0.1, 0.5, 0.95, 1.05):
 show.loss_curves(losses, ylabel="loss above the lowest")
 
 # %% [markdown]
-# The limit is where the Hessian says. And the line at 0.95 bends: fast at first, while the steep directions shrink,
-# and slow afterwards, when only the flat one is left. How long until the *weights* are those of the closed form?
+# The limit is where the Hessian says. And the three lines that come down bend: fast at first, while the steep
+# directions shrink, and slow afterwards, when only the flat one is left. At first 0.5 of the limit is ahead of 0.95,
+# where the steepest direction still rings; later the larger rate is. How long until the *weights* are those of the
+# closed form?
 
 # %%
 path = minimize(gradient, torch.zeros_like(closed), lr=0.95 * limit, steps=2000)
@@ -257,8 +259,8 @@ for step, ratios in rows.items():
 #
 # ### Units are curvature
 #
-# The ten inputs had been standardised. Chapter 01's wines come in the units of the laboratory, 13 measurements from
-# around 1 to around 1000. The Hessian of the squared error needs the inputs only:
+# The ten inputs had been standardised. Here are 13 measurements of wines, in the units of the laboratory and
+# standardised. The Hessian of the squared error needs the inputs only:
 
 # %%
 wine = engine.wine(dtype=torch.float64)
@@ -268,8 +270,8 @@ for name, inputs in (("standardised", wine.x_train), ("as measured", raw)):
     print(f"{name:13} condition number {eigenvalues[-1] / eigenvalues[0]:.2g}, largest rate {2 / eigenvalues[-1]:.2g}")
 
 # %% [markdown]
-# A change of units, and the ravine is a hundred thousand times narrower or more: the first thing to do for gradient
-# descent is done before it starts. The rate itself has units, too. **Predict, then run:**
+# In other units, and counted from another zero, the condition number is two million times as large: the first thing to
+# do for gradient descent is done before it starts. The rate itself has units, too. **Predict, then run:**
 
 # %%
 answer("rate_after_loss_times_1000", ...)
@@ -328,28 +330,26 @@ show.heatmap(which.double(), {"y of the start": ys, "x of the start": xs}, label
 # From the bowl every walk ends at one place. The others are divided into *basins of attraction*, and the start alone
 # decides. On Himmelblau's surface that does not matter, since its four minima have the same height. On the other, three
 # of four are **local minima**: lowest in their neighbourhood and not of all, and most starts end in one of them. The
-# walk has no way to know. On the border between two basins stands a *saddle* or a ridge, where a walk may stop as well:
-# the gradient is 0 there.
+# walk has no way to know. A walk that starts exactly on the border of two basins goes into neither: it ends on a
+# saddle, as above.
 #
 # A network's loss has many minima. Does the start decide there, too? The same network on digits, from ten starts:
 
 # %%
 digits = engine.digits()
-final, weights, how = [], [], {"loss": cross_entropy, "epochs": 30, "batch_size": len(digits.x_train)}
-stack = engine.stacked(
-    lambda seed: engine.mlp([64, 32, 10], seed), gradient_descent, digits, seeds=range(10), lr=0.5, **how
-)
+how = {"loss": cross_entropy, "epochs": 300, "batch_size": len(digits.x_train), "seeds": range(10)}
+stack = engine.stacked(lambda seed: engine.mlp([64, 32, 10], seed), gradient_descent, digits, lr=0.5, **how)
 losses, right = stack.train_loss[:, -1], stack.accuracy[:, -1]
 first = stack.weights["0.weight"].flatten(1)
-print(
-    f"training loss {losses.min():.3f} to {losses.max():.3f}, {100 * right.min():.1f} to {100 * right.max():.1f}% right"
-)
+print(f"training loss {losses.min():.3f} to {losses.max():.3f}")
+print(f"right on the validation images: {right.min():.1%} to {right.max():.1%}")
 apart = (first[0] - first[1]).norm() / first[0].norm()
 print(f"first layers of two of them: {100 * apart:.0f}% of their length apart")
 
 # %% [markdown]
-# Ten different places, and nearly one and the same loss. In networks it is rarely a bad local minimum that one gets
-# stuck in; chapter 13 shows why. (The networks here are trained with all images at each step, 30 steps in all.)
+# Ten different places (two vectors of one length that have nothing to do with each other are 141% of it apart), and
+# nearly one and the same loss. The start decides where the walk goes, and here hardly how low. (All images are used at
+# each step, 300 steps in all; none of the ten walks has ended yet.)
 #
 # ## 8. How it fails
 #
@@ -358,16 +358,9 @@ print(f"first layers of two of them: {100 * apart:.0f}% of their length apart")
 # %%
 known = exercise("gradient_descent")
 wrong = {part.name: made(gradient_descent, part.change) for part in (*known.slips, *known.conventions)}
-names = (
-    "right",
-    "sign turned",
-    "lr forgotten",
-    "sign of the gradient alone",
-    "gradient divided by its norm",
-    "lr twice",
-)
+names = ["sign turned", "lr forgotten", "sign of the gradient alone", "gradient divided by its norm", "lr twice"]
 curves = {}
-for name in names:
+for name in ("right", *names):
     rule, w, curve = wrong.get(name, gradient_descent), torch.zeros_like(closed), []
     for _ in range(60):
         curve.append(float(mse_loss(X @ w, y)))
@@ -405,10 +398,9 @@ for _ in range(100):
     mse_loss(X @ w, y).backward()
     optimizer.step()
 others = {"torch.optim.SGD": w.detach()}
-others["half the mean, twice the rate"] = minimize(lambda w: X.T @ (X @ w - y) / len(X), start_w, lr=2 * lr, steps=100)[
-    -1
-]
-others["the sum, the rate over n"] = minimize(lambda w: 2 * X.T @ (X @ w - y), start_w, lr=lr / len(X), steps=100)[-1]
+half, whole = (lambda w: X.T @ (X @ w - y) / len(X)), (lambda w: 2 * X.T @ (X @ w - y))
+others["half the mean, twice the rate"] = minimize(half, start_w, lr=2 * lr, steps=100)[-1]
+others["the sum, the rate over n"] = minimize(whole, start_w, lr=lr / len(X), steps=100)[-1]
 for name, end in others.items():
     torch.testing.assert_close(end, ours, rtol=1e-12, atol=1e-12)
     print(f"{name:30} largest difference after 100 steps {float((end - ours).abs().max()):.0e}")
