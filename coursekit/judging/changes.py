@@ -31,8 +31,8 @@ LEFT_OUT = {ast.Add: "term", ast.Sub: "term", ast.Mult: "factor", ast.Div: "divi
 
 
 def of_result(node: ast.expr) -> Iterator[Change]:
-    if isinstance(node, ast.Name | ast.Tuple):
-        return  # a name has its own changes
+    if isinstance(node, ast.Name | ast.Tuple | ast.Starred):
+        return  # a name has its own changes, and what is starred is no value
     yield "the square root were taken of all of it", ast.BinOp(node, ast.Pow(), ast.Constant(0.5))
     yield "all of it were squared", ast.BinOp(node, ast.Pow(), ast.Constant(2))
     yield "the absolute value were taken of all of it", method(node, "abs")

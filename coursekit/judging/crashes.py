@@ -19,6 +19,10 @@ MEANINGS = (
         "A `dim` that this tensor does not have. Count its dimensions with `x.dim()`.",
     ),
     (
+        r"size mismatch, got input \(\d+\), mat \((\w+)\), vec \((\d+)\)",
+        r"A matrix of \1 times a vector of \2 has no meaning: it wants as many numbers as the matrix has columns.",
+    ),
+    (
         "shape '.*' is invalid for input of size",
         "A reshape to a shape with another number of elements.",
     ),

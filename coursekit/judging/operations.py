@@ -191,4 +191,7 @@ class _Renamer(ast.NodeTransformer):
 
 
 def _renamed(node: ast.expr, names: dict[str, str]) -> ast.expr:
-    return _Renamer(names).visit(ast.parse(ast.unparse(node), mode="eval").body)
+    try:
+        return _Renamer(names).visit(ast.parse(ast.unparse(node), mode="eval").body)
+    except SyntaxError:  # a part that cannot stand alone, such as `*rates`
+        raise NotALine(ast.unparse(node)) from None

@@ -15,21 +15,24 @@ import torch
 from torch import Tensor
 
 from coursekit.probe.cases import Call, Case, Outcome, Steps
+from coursekit.probe.running import TimeUp, time_limit
 from coursekit.probe.values import Quadratic, fresh
 
 Table = tuple[np.ndarray, np.ndarray]  # places (n, places in a list of mistakes) and numbers (n, length)
 NOT_A_NUMBER = 1e150  # stands for NaN in a row, so that NaN equals NaN
+SECONDS = 1.0  # for one mistake: a loop over a list that the mistake makes grow has no end
 EMPTY: Table = (np.empty((0, 3), np.int32), np.empty((0, 0)))
 
 
 def numbers(function: Callable[..., Any], case: Case) -> np.ndarray | None:
-    """What a function gives on the diagnosis case as one row of numbers; None when it fails or gives none."""
+    """What a function gives on the diagnosis case as one row of numbers; None if it fails, gives none or has no end."""
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            parts = _path(function, case) if isinstance(case, Steps) else _result(function, case)
+            with time_limit(SECONDS):
+                parts = _path(function, case) if isinstance(case, Steps) else _result(function, case)
             return row(parts)
-    except Exception:
+    except (Exception, TimeUp):
         return None
 
 

@@ -3,6 +3,7 @@ nothing is claimed."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import itertools
 
@@ -11,7 +12,9 @@ import torch
 
 from coursekit.bank import index
 from coursekit.exercise import Convention, Exercise, Function, Law, Slip, Structure
+from coursekit.judging import changes
 from coursekit.judging.judge import judge, prepare
+from coursekit.judging.tables import numbers
 from coursekit.probe.cases import Call
 from coursekit.probe.running import run
 from coursekit.reference import adam as reference
@@ -195,3 +198,17 @@ def test_a_structure_is_judged_by_its_laws():
 def test_ids_are_made_from_names():
     assert Slip("m not corrected", ("a", "b"), "").id == "m_not_corrected"
     assert Convention("eps (inside)", ("a", "b"), "").id == "eps_inside"
+
+
+def test_a_mistake_without_an_end_is_given_up():
+    def grows(losses):
+        for loss in losses:
+            losses.append(loss)
+        return losses
+
+    assert numbers(grows, Call(([1.0, 2.0],), {}, label="two losses")) is None
+
+
+def test_what_is_starred_is_no_value_to_be_changed():
+    (starred,) = ast.parse("[*rates]", mode="eval").body.elts
+    assert not list(changes.of_result(starred))
