@@ -137,8 +137,7 @@ print(
 #
 # A bowl with curvature $L = 10$ one way and less the other; the second slider is the ratio $L/\mu$ of the larger to the
 # smaller. **Find out: (1) at which rate does the path first diverge? Write it down, then compute 2/L. Does it depend on
-# the ratio? (2) At ratio 9, at which rate do both directions shrink equally fast? (3) And at ratio 39? How many
-# times
+# the ratio? (2) At ratio 9, at which rate do both directions shrink equally fast? (3) And at ratio 39? How many times
 # as many steps does it then take to halve the distance?**
 
 # %%
@@ -330,13 +329,12 @@ axes = {"y of the start": ys, "x of the start": xs}
 show.heatmap(which.double(), axes, label="number of the minimum where it ends", best=None, title="Styblinski and Tang")
 
 # %% [markdown]
-# Each picture has four fields, one around each minimum, numbered as in the list; those of the first have curved borders,
-# those of the second meet at right angles, since x and y do not know of each other there. From the bowl every walk ends
-# at one place. The others are divided into *basins of attraction*, and the start alone
-# decides. On Himmelblau's surface that does not matter, since its four minima have the same height. On the other, three
-# of four are **local minima**: lowest in their neighbourhood and not of all, and most starts end in one of them. The
-# walk has no way to know. A walk that starts exactly on the border of two basins goes into neither: it ends on a
-# saddle, as above.
+# Each picture has four fields, one around each minimum, numbered as in the list; those of the first have curved
+# borders, those of the second meet at right angles, since x and y do not know of each other there. From the bowl every
+# walk ends at one place. The others are divided into *basins of attraction*, and the start alone decides. On
+# Himmelblau's surface that does not matter, since its four minima have the same height. On the other, three of four are
+# **local minima**: lowest in their neighbourhood and not of all, and most starts end in one of them. The walk has no
+# way to know. A walk that starts exactly on the border of two basins goes into neither: it ends on a saddle, as above.
 #
 # A network's loss has many minima. Does the start decide there, too? The same network on digits, from ten starts:
 
