@@ -115,8 +115,8 @@ print("at test     ", dropout(h, mask, p=p, training=False).tolist())
 print("an activation of 2, kept:", float(dropout(2 * mask, mask, p=p, training=True)[0]))
 
 # %% [markdown]
-# A single step is far off: three activations are gone, two are 2.5 times too large. It is the *mean* that is right.
-# Five entries have $2^5 = 32$ masks, few enough to go through all of them:
+# (-0.0 is 0.) A single step is far off: three activations are gone, two are 2.5 times too large. It is the *mean* that
+# is right. Five entries have $2^5 = 32$ masks, few enough to go through all of them:
 
 # %%
 masks = torch.tensor(list(itertools.product([0.0, 1.0], repeat=5)), dtype=torch.float64)
@@ -317,27 +317,28 @@ show.lines(at, curves, "log10 of the learning rate", "validation loss after 40 e
 # tuned in the same way, is worse than no dropout. When each is stopped in time, no dropout and $p = 0.5$ come out
 # nearly alike, and 0.8 a little behind.
 #
-# The figure says what dropout did in section 1. At `lr` 0.003 and 0.01, where 40 epochs are long enough to learn the
-# false labels by heart, more dropout means a lower loss. At the two smaller rates it means a higher one, for it slows
-# learning down. So here dropout does about what a smaller rate or an earlier stop does. This is one small network on
-# small images. The paper's successes are on far larger networks, and nothing here speaks for or against those.
+# The figure says what dropout did in section 1. At `lr` 0.003 and 0.01 (-2.5 and -2), where 40 epochs are long enough
+# to learn the false labels by heart, more dropout means a lower loss. At the two smaller rates it means a higher one,
+# for it slows learning down. The largest, 0.03, is too large for all, and worst with the most noise. So here dropout
+# does about what a smaller rate or an earlier stop does. This is one small network on small images. The paper's
+# successes are on far larger networks, and nothing here speaks for or against those.
 #
 # ## 7. An ensemble of all its parts
 #
-# Each mask leaves another, smaller network: those units that are kept. All of them share their weights.
+# Each mask leaves another, smaller network: those units that are kept. All of them share their weights. An *ensemble*
+# of networks is several whose answers are averaged. Here is a network so small that one can ask all its parts:
+
+# %%
+d = engine.digits(dtype=torch.float64)
+model = engine.mlp([64, 10, 10], 0, lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5)), dtype=torch.float64)
+optimizer = engine.Optimizer(model.parameters(), RULES["adam"], lr=0.01)
+engine.train(model, optimizer, d, loss=cross_entropy, epochs=30, batch_size=64, progress=False)
 
 # %%
 answer("number_of_networks", ...)
 
 # %% [markdown]
-# Ten hidden units are few enough to ask every one of these networks for its answer to the test images. An *ensemble* of
-# networks is several whose answers are averaged:
-
-# %%
-d = engine.digits(dtype=torch.float64)
-model = engine.mlp([64, 10, 10], 0, lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5)), dtype=torch.float64)
-engine.train(model, torch.optim.Adam(model.parameters(), lr=0.01), d, loss=cross_entropy, epochs=30, batch_size=64,
-             progress=False)  # fmt: skip
+# Each of these networks alone, on the test images, and all of them averaged in two ways:
 
 # %%
 masks = torch.tensor(list(itertools.product([0.0, 1.0], repeat=10)), dtype=torch.float64).to(d.x_test)
@@ -356,12 +357,12 @@ for name, log_p in forms.items():
     )
 
 # %% [markdown]
-# One network with a random half of ten units is right far less often than all together. And here is why the last step
-# works with one pass: **the network without a mask is the ensemble.** The scores are linear in $h$, so the mean of the
+# One of these networks alone is right far less often than all together. And here is why a single pass is enough at
+# test: **the network without a mask is the ensemble.** The scores are linear in $h$, so the mean of the
 # scores over all masks is the score of the mean, $h$. Averaging the logarithms of the probabilities and dividing by
 # their sum (a *geometric* mean) then gives the same answer, to rounding. This is exact for one layer of dropout before
 # the softmax (Baldi and Sadowski 2013); with more layers the one pass is an approximation. The mean of the
-# probabilities themselves is another ensemble, and not the same answer.
+# probabilities themselves is another ensemble: here it is right a little more often, with a higher loss.
 #
 # Who cannot go through all masks draws some. How many does it take?
 
@@ -377,8 +378,8 @@ print("; ".join(f"{count} masks {loss:.3f}" for count, loss in zip(counts, middl
 show.lines(range(9), curves, "log2 of the number of masks averaged", "test loss, in nats", log=False)
 
 # %% [markdown]
-# The middle of twenty draws and the band from the lowest to the highest. The mean over more and more masks comes to the
-# one pass with all units, which costs as much as a single mask. That is why the scale is used.
+# The middle of twenty draws and the band from the lowest to the highest. The mean over more and more masks comes near
+# the one pass with all units, which costs as much as a single mask. That is why the scale is used.
 #
 # ## 8. How it fails
 #
@@ -388,7 +389,7 @@ show.lines(range(9), curves, "log2 of the number of masks averaged", "test loss,
 answer("forgotten_eval", ...)
 
 # %% [markdown]
-# One of the networks of section 5, trained rightly with $p = 0.5$, used in five ways at test. The names are those of
+# One of the networks of section 5, trained rightly with $p = 0.5$, used in four ways at test. The names are those of
 # `check`:
 
 # %%
