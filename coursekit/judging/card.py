@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from html import escape
 from importlib import resources
@@ -12,6 +13,7 @@ from coursekit.judging.verdict import STATUSES, Check, Picture, Verdict
 
 SIGNS = {True: "✓", False: "✗", None: "·"}
 KINDS = {True: ("yes", "holds"), False: ("no", "fails"), None: ("off", "open")}  # class, and the sign in a word
+EMPHASIS = re.compile(r"(?<![\w*])\*([^\s*](?:[^*]*[^\s*])?)\*(?![\w*])")
 LATER = " (not looked at yet)"
 _ids = itertools.count(1)
 
@@ -102,9 +104,10 @@ def _hints(verdict: Verdict) -> str:
 
 
 def _inline(words: str) -> str:
-    """Escaped text with `code` in backticks kept as code."""
+    """Escaped text with `code` in backticks kept as code, and *words* between asterisks as emphasis."""
     pieces = escape(words).split("`")
-    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(pieces)).replace("\n", "<br>")
+    made = (f"<code>{p}</code>" if i % 2 else EMPHASIS.sub(r"<em>\1</em>", p) for i, p in enumerate(pieces))
+    return "".join(made).replace("\n", "<br>")
 
 
 def _picture_words(p: Picture) -> str:

@@ -127,3 +127,10 @@ def test_any_path_can_be_drawn(values):
     numbers = re.findall(r'points="([^"]+)"', card)
     assert "nan" not in "".join(numbers) and "inf" not in "".join(numbers)
     Page(card)
+
+
+def test_asterisks_are_emphasis_around_words_and_no_others():
+    words = "These *two probabilities* and `a *b* c`, 2 * x * y, beta**t and *.py"
+    shown = html(Verdict("adam", "wrong", 0, 1, words))
+    assert "<em>two probabilities</em>" in shown and shown.count("<em>") == 1
+    assert "<code>a *b* c</code>" in shown and "2 * x * y, beta**t and *.py" in shown
