@@ -344,7 +344,10 @@ how = {"loss": cross_entropy, "epochs": 300, "batch_size": len(digits.x_train), 
 stack = engine.stacked(lambda seed: engine.mlp([64, 32, 10], seed), gradient_descent, digits, lr=0.5, **how)
 losses, right = stack.train_loss[:, -1], stack.accuracy[:, -1]
 first = stack.weights["0.weight"].flatten(1)
-print(f"training loss {losses.min():.3f} to {losses.max():.3f}")
+before = stack.train_loss[:, -51]
+print(
+    f"training loss {losses.min():.4f} to {losses.max():.4f}; 50 steps before {before.min():.4f} to {before.max():.4f}"
+)
 print(f"right on the validation images: {right.min():.1%} to {right.max():.1%}")
 apart = (first[0] - first[1]).norm() / first[0].norm()
 print(f"first layers of two of them: {100 * apart:.0f}% of their length apart")
@@ -352,7 +355,7 @@ print(f"first layers of two of them: {100 * apart:.0f}% of their length apart")
 # %% [markdown]
 # Ten different places (two vectors of one length that have nothing to do with each other are 141% of it apart), and
 # nearly one and the same loss. The start decides where the walk goes, and here hardly how low. (All images are used at
-# each step, 300 steps in all; none of the ten walks has ended yet.)
+# each step, 300 steps in all, and the loss still falls.)
 #
 # ## 8. How it fails
 #
@@ -376,7 +379,7 @@ show.loss_curves(curves)
 # - *sign turned* walks uphill, *lr forgotten* takes steps beyond $2/L$: both leave the picture, and it is easy to see.
 # - *lr twice* only looks like a small rate. The curve alone does not show it.
 # - *sign of the gradient alone* and *gradient divided by its norm* take steps of one length, however near the minimum
-#   is: they come down fast and then jump about it, no nearer than a step is long.
+#   is: they come down fast and then jump to and fro across it.
 #
 # And the two ways to get the *rate* wrong: too small is a curve that still falls when the training ends; too large is
 # one that rises, or becomes `nan` (past the largest number that the computer can write), or, in a network, stays high
