@@ -345,9 +345,8 @@ stack = engine.stacked(lambda seed: engine.mlp([64, 32, 10], seed), gradient_des
 losses, right = stack.train_loss[:, -1], stack.accuracy[:, -1]
 first = stack.weights["0.weight"].flatten(1)
 before = stack.train_loss[:, -51]
-print(
-    f"training loss {losses.min():.4f} to {losses.max():.4f}; 50 steps before {before.min():.4f} to {before.max():.4f}"
-)
+print(f"training loss {losses.min():.4f} to {losses.max():.4f}")
+print(f"50 steps before: {before.min():.4f} to {before.max():.4f}")
 print(f"right on the validation images: {right.min():.1%} to {right.max():.1%}")
 apart = (first[0] - first[1]).norm() / first[0].norm()
 print(f"first layers of two of them: {100 * apart:.0f}% of their length apart")
