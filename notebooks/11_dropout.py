@@ -309,7 +309,7 @@ for (name, p), losses in results.items():
 # %%
 at = torch.tensor(rates).log10()
 curves = {f"p = {p:g}": results["false labels", p][:, :, -1].T for p in (0.0, 0.5, 0.8)}
-show.lines(at, curves, "log10 of the learning rate", "validation loss after 40 epochs, in nats", log=False)
+show.lines(at, curves, "log10 of the learning rate", "validation loss after 40 epochs, in nats", log=True)
 
 # %% [markdown]
 # **Nobody wins clearly.** On clean labels the test accuracies of all three overlap. With false labels, $p = 0.8$ ends
