@@ -14,7 +14,7 @@
 #
 # About 40 minutes. You need to know what a *step* is: `param - lr * grad`, where `grad` is the slope of the loss,
 # measured on a *batch* of a few rows, and `lr` is the learning rate. An *epoch* is one pass through the training rows.
-# Sections 5 and 6 use Adam, the rule of chapter 08; what you need to know of it stands in section 6.
+# Sections 5 to 7 use Adam, the rule of chapter 08; what you need to know of it stands in section 6.
 
 # %%
 import copy
@@ -58,45 +58,63 @@ torch.set_num_threads(1)  # these models are too small to be shared between core
 #
 # Ten measurements were taken of each of 442 people with diabetes, and a line is to say from them how the disease went
 # on. For a line the lowest possible loss is known: least squares gives it. So we can see how far above it a run is.
-# Each step looks at 4 rows. Three runs keep their rate, and the fourth lets it fall to 0. (`LambdaLR` is torch's: it
-# multiplies the optimiser's rate by what a function says, here once an epoch.)
+# Each step looks at 4 rows. Three plans keep their rate, and the fourth lets it fall to 0. Each is run with three
+# *seeds*, the numbers that the first weights and the order of the rows come from.
 
 # %%
 diabetes = engine.diabetes()
 rows, target = diabetes.x_train, diabetes.y_train
 watched = dataclasses.replace(diabetes, x_validation=rows, y_validation=target)  # the loss on all training rows
 X = torch.cat([rows, torch.ones_like(rows[:, :1])], dim=1)
-lowest = mse_loss(X @ torch.linalg.lstsq(X, target).solution, target)
-above = {}
-for name, lr in (("constant 0.03", 0.03), ("constant 0.01", 0.01), ("constant 0.003", 0.003), ("0.03 to 0", 0.03)):
-    model = engine.mlp([10, 1])
+lowest = float(mse_loss(X @ torch.linalg.lstsq(X, target).solution, target))
+print(f"the lowest possible loss of a line: {lowest:.3f}")
+
+# %% [markdown]
+# `engine.mlp([10, 1])` is that line: ten numbers in, one out, nothing between. `LambdaLR` is torch's: it multiplies the
+# optimiser's rate by what a function says, here once an epoch.
+
+# %%
+first_rates = {"constant 0.03": 0.03, "constant 0.01": 0.01, "constant 0.003": 0.003, "0.03 to 0": 0.03}
+above, settings = {}, {"epochs": 25, "batch_size": 4, "progress": False}
+for (name, lr), seed in ((plan, seed) for plan in first_rates.items() for seed in range(3)):
+    model = engine.mlp([10, 1], seed=seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     falling = LambdaLR(optimizer, lambda epoch: cosine_decay(epoch, lr=1.0, lr_min=0.0, total=25))
-    settings = {"epochs": 25, "batch_size": 4, "scheduler": falling if "to" in name else None, "progress": False}
+    settings |= {"seed": seed, "scheduler": None if "constant" in name else falling}
     run = engine.train(model, optimizer, watched, loss=lambda out, y: mse_loss(out.squeeze(1), y), **settings)
-    above[name] = [loss - float(lowest) for loss in run.validation_loss]
-    print(f"{name:15} after 1 epoch {above[name][0]:.4f}, after 25 {above[name][-1]:.4f} above the lowest loss")
+    above.setdefault(name, []).append([loss - lowest for loss in run.validation_loss])
+for name, runs in above.items():
+    after = [", ".join(f"{run[epoch - 1]:.4f}" for run in runs) for epoch in (1, 25)]
+    print(f"{name:15} after 1 epoch {after[0]}, after 25 {after[1]} above the lowest loss")
 
 # %%
 show.loss_curves(above, xlabel="epoch", ylabel="loss above the lowest possible", first=1)
 
 # %% [markdown]
-# The largest constant rate is the lowest after one epoch, and from then on it only jumps about. Each smaller one comes
-# later and ends lower. The run whose rate falls starts like the first, and ends below all of them.
+# After one epoch the smallest rate is far behind. After 25 it is ahead of the other two constant ones: at each seed, the
+# smaller the rate, the lower it ends. The largest only jumps about. The plan whose rate falls starts like the largest,
+# and ends below all of them. (The lines are medians over the seeds, the bands go from the lowest to the highest.)
 #
 # ## 2. The idea
 #
 # **Long steps while the way is long; short ones at the end, so that the noise of the batches averages out.**
 #
-# In equations only one letter changes: the rate $\eta$ gets the number of the step, $t$, counted from 0.
+# In equations only one letter changes: the rate $\eta$ gets the number of the step, $t$, counted from 0. ($\theta$ is
+# `param`, $g_t$ the `grad` of that step.)
 #
 # $$\theta_{t+1} = \theta_t - \eta_t\, g_t$$
 #
 # Why does a constant rate stop short? Take the plainest case: the loss is $\frac12 w^2$, so the slope is $w$, and each
-# batch adds noise of standard deviation 1. A step is $w \leftarrow w - \eta\,(w + \text{noise})$. It shrinks what is
-# left of $w$ by $1-\eta$ and adds fresh noise times $\eta$. Far out the first counts, near 0 the second. The two
-# balance where the mean of $w^2$ is the same after a step as before it, $V = (1-\eta)^2\, V + \eta^2$: that is
-# $V = \frac{\eta}{2-\eta}$, and the mean loss is half of it. We call this the *floor* of the rate.
+# batch adds noise of mean 0 and standard deviation 1. A step is $w \leftarrow w - \eta\,(w + \text{noise})$, which is
+# $(1-\eta)\,w - \eta\cdot\text{noise}$: what is left of $w$ shrinks, and fresh noise comes in. Far out the shrinking
+# counts for more, near 0 the noise.
+#
+# In the end the two balance: the mean of $w^2$, call it $V$, is the same after a step as before it. Square the step and
+# take the mean. The mixed term drops out, as the fresh noise has mean 0 whatever $w$ is, and this is left:
+# $V = (1-\eta)^2\, V + \eta^2$. So $V\,(2\eta - \eta^2) = \eta^2$, and $V = \frac{\eta}{2-\eta}$. The mean loss is half
+# of it. We call this the *floor* of the rate.
+#
+# **Predict, then run:** put a number in place of `...`, run the cell, read what it says.
 
 # %%
 answer("floor_at_a_tenth_of_the_rate", ...)
@@ -134,8 +152,9 @@ print(f"constant 0.01, for 1000 steps: ends at {float((w**2).mean() / 2):.4g}")
 # ten times as long to get there: 0.01 is on its way after 300 steps, and has arrived after 1000. A rate that falls to 0
 # has no floor, and both of these end, after 300 steps, below all that the constant rates have reached by then.
 #
-# On this parabola $1/(t+1)$ is hard to beat: it makes $w$ the mean of all that was measured so far. But that is so
-# because the curvature is 1. In a network the curvatures are not known, and they differ from direction to direction.
+# On this parabola $1/(t+1)$ is hard to beat. Each batch says that the minimum is at $w$ minus its slope, which is
+# $-\text{noise}$, and with these rates $w$ is the mean of all that the batches said so far. But that is so because the
+# curvature is 1. In a network the curvatures are not known, and they differ from direction to direction.
 #
 # **How fast may a rate fall?** Robbins and Monro (1951) gave two conditions under which such a walk arrives: the
 # *squares* of the rates have a finite sum, so that the noise dies out, and the rates themselves have an *infinite* one,
@@ -159,13 +178,14 @@ show.formula(cosine_decay)
 # | symbol | in the code | what it is |
 # |---|---|---|
 # | $t$ | `t` | steps taken so far: 0 for the first step |
-# | $\eta_0$ | `lr` | the rate of the first step, from which all of it hangs |
+# | $\eta_0$ | `lr` | the rate of the first step |
 # | $d$, $k$ | `drop`, `every` | the factor that is kept at a drop, and the steps between two drops |
+# | $\lfloor t/k \rfloor$ | `t // every` | divided and rounded down: the drops so far |
 # | $\lambda$ | `decay` | the share that is lost at each step, nearly: a step keeps $e^{-\lambda}$ of the rate |
 # | $T$, $\eta_{\min}$ | `total`, `lr_min` | the step at which the cosine arrives, and where it arrives |
 #
 # All of them are functions of `t` alone. None remembers anything, so a run can be resumed at any step, and any of them
-# can be drawn without training. **Predict, then run:** put a number in place of `...`, run the cell, read what it says.
+# can be drawn without training.
 
 # %%
 answer("gone_after_a_tenth", ...)
@@ -183,7 +203,7 @@ for name, curve in curves.items():
 show.lines(steps, curves, "step", "learning rate", log=False)
 
 # %% [markdown]
-# The exponential loses most at once and never arrives. The cosine stays high for long, falls in the middle, and is
+# The exponential loses most at the start and never arrives. The cosine stays high for long, falls in the middle, and is
 # flat again at the end, where it spends many steps near 0. The sum of the rates is the distance that a walk can cover
 # whose slopes stay at 1; the cosine keeps half of the constant's.
 #
@@ -193,16 +213,17 @@ show.lines(steps, curves, "step", "learning rate", log=False)
 show.formula(warmup_cosine)
 
 # %% [markdown]
-# $W$ is `warmup`, the steps in which the rate rises along a line; the cosine has the $T - W$ steps that are left. Why
-# anyone would start slowly is the question of section 6.
+# $W$ is `warmup`, the steps in which the rate rises along a line; the cosine has the $T - W$ steps that are left. `lr`,
+# here $\eta$, is now the *peak*, the highest rate. Why anyone would start slowly is the question of section 6.
 
 # %%
 answer("first_rate_of_a_warm_up", ...)
 
 # %% [markdown]
-# The *one-cycle* schedule of Smith and Topin (2019) takes longer to rise. This is torch's form of it, two pieces of the
-# same kind: the first goes from $a = \eta/25$ up to $b = \eta$ in the first three tenths of the steps (from $s = 0$ to
-# $e = 0.3\,T - 1$), the second from there down to nearly 0 at the last step.
+# The *one-cycle* schedule of Smith and Topin (2019) takes longer to rise; they made it for short runs with a very large
+# peak. This is torch's form of it, two pieces of the same kind: the first goes from $a = \eta/25$ up to $b = \eta$ in
+# the first three tenths of the steps (from $s = 0$ to $e = 0.3\,T - 1$), the second from there down to nearly 0 at the
+# last step.
 
 # %%
 show.formula(one_cycle)
@@ -219,7 +240,9 @@ show.lines(steps, curves, "step", "learning rate", log=False)
 # %% [markdown]
 # ### When the loss asks for it
 #
-# The last one does not look at `t` but at the losses so far: it waits until no progress has been made for some epochs.
+# The last one does not look at `t` but at the losses so far. An epoch is *bad* unless its loss is below the best before
+# it. `patience` bad epochs in a row are let pass; one more, and the rate is multiplied by `factor`.
+#
 # Some call this an adaptive rate. AdaGrad, RMSprop and Adam (chapters 07 and 08) are called so too, and are something
 # else: there each weight has a rate of its own.
 
@@ -260,10 +283,13 @@ for decay in (0.002, 0.005, 0.01, 0.02, 0.05):
 # ## 5. Past the toy: seven schedules on digits, each at its own best rate
 #
 # Images of handwritten digits, a network with four hidden layers, Adam, 8 epochs of batches of 64. A comparison is
-# fair when every rival has its own tuned rate: each of the seven schedules gets the same five peaks, and three *seeds*
-# (the numbers that the first weights and the order of the images come from) at each. `LambdaLR` multiplies the
-# optimiser's rate, here 1, by what our function says, this time at every step. The plateau is asked once an epoch, and
-# gets times 0.3 after one bad epoch. This takes a while.
+# fair when every rival has its own tuned rate: each of the seven schedules gets the same five peaks, and three seeds at
+# each. The peak whose median loss is lowest on the *validation* images, which are set aside from training, counts.
+# What else a schedule can be told (how far it drops, how long it warms up) is a usual value, and not tuned for any.
+#
+# `LambdaLR` multiplies the optimiser's rate, here 1, by what our function says, this time at every step: the *hook*
+# calls it each time that the optimiser has stepped. The plateau is asked once an epoch, and gets times 0.3 after one
+# bad epoch. These are 105 trainings, the longest wait of this lesson.
 
 # %%
 digits, epochs = engine.digits(), 8
@@ -304,10 +330,10 @@ for name in plans:
     )
 
 # %% [markdown]
-# **No schedule wins here.** On the validation images, which also chose the peaks, one or the other is ahead, and the
-# constant rate is behind. On the test images, which no choice has looked at, the ranges of all seven overlap. Three
-# seeds cannot tell such differences from chance. (Put 10 in place of 8 for `epochs`, and look who is ahead then.) What
-# a schedule does on this easy task is seen elsewhere:
+# **No schedule wins here.** On the validation images the constant rate is behind and the cosine ahead. But these images
+# also chose the peaks, and the lead is gone on the test images, which no choice has looked at: there the ranges of all
+# seven overlap. Three seeds and 359 images cannot tell such differences from chance. (Put 10 in place of 8 for
+# `epochs`, and look who is ahead then.) What a schedule does on this easy task is seen elsewhere:
 
 # %%
 x = [math.log10(lr) for lr in peaks]
@@ -324,9 +350,9 @@ show.lines(x, curves, "log10 of the peak rate", "validation loss, in nats", log=
 # ## 6. Why begin slowly?
 #
 # Warm-up is for the other end of the run. Adam, the rule of chapter 08, divides each weight's averaged gradient `m_hat`
-# by its typical size, the root of `v_hat`: so each weight moves by about `lr`, whatever its gradient. But at step 1
-# "typical" is a guess from one batch. `m_hat` is that batch's gradient, `v_hat` its square, and their ratio is 1 or -1.
-# **Every weight takes a full step in a direction that one batch chose.**
+# by its typical size, the root of `v_hat`: so each weight moves by about `lr` or less, however large its gradient. But
+# at step 1 "typical" is a guess from one batch. `m_hat` is that batch's gradient, the root of `v_hat` is its size, and
+# the one divided by the other is 1 or -1. **Every weight takes a full step in a direction that one batch chose.**
 #
 # Let us measure it. A *transformer* of twelve layers reads an image as eight rows of eight pixels. (What a transformer
 # is does not matter here; it is the kind of network that made warm-up a habit.) Its weights stay where they are, and
@@ -362,9 +388,10 @@ for t in range(1, 21):
 # %% [markdown]
 # The first step is the longest, and the least agreed upon. (Length: the root of the mean square over the weights; not
 # quite 1, as a few weights have gradients as small as `eps`. Agreement: the cosine of the angle between the two steps,
-# 1 for the same direction.) In the last column stand the two estimates of the second moment: at step 1, from a single
-# batch each, they differ by a factor of ten and more for one weight in ten. After 20 steps they agree far better. A
-# warm-up keeps the steps short for as long as this lasts.
+# 1 for the same direction.) Later steps are shorter because `m_hat` is then a mean over several batches, in which what
+# they do not share cancels. In the last column the two guesses of the typical size are compared: at step 1, from a
+# single batch each, they differ by a factor of ten and more for one weight in ten. After 20 steps they agree far
+# better. A warm-up keeps the steps short for as long as this lasts.
 #
 # Does it matter? Four ways to start the same transformer, three seeds each. *Waiting* is a test of the explanation:
 # Adam sees the first 50 batches and fills its averages, but the rate is 0, so the weights stand still; then it starts
@@ -397,11 +424,13 @@ show.loss_curves(paths, ylabel="loss of the batch, in nats", log=False)
 # a warm-up of 50 steps, and the same rate after it, all three learn. What do these runs say, and what not?
 #
 # - **Warm-up lets a network start that would fail at this rate.** That is shown.
-# - **Waiting is no cure here.** With `v` well known, at the place where it waited, the run fails all the same. So the
-#   explanation by the early second moment (Liu and others 2020, who found that waiting did help a network for
-#   translation) is not the whole story in this one. It also matters that the weights *move* slowly at first. Xiong and
-#   others (2020) find large gradients at the start of this kind of transformer; Gilmer and others (2021) a large
-#   curvature at the start of many networks, which small steps lead out of.
+# - **Waiting is no cure here.** With `v` well known, at the place where it waited, two of the three runs stay at
+#   guessing, and the third gets less than half of the images right. (It is not for want of steps: about 50 are left to
+#   it, and in so many the run at 0.003 has come below a loss of 1.) So the explanation by the early second moment (Liu
+#   and others 2020, who found that filling `v` first did help a network for translation) is not the whole story in this
+#   one. It also matters that the weights *move* slowly at first. Xiong and others (2020) find large gradients at the
+#   start of this kind of transformer; Gilmer and others (2021) a large curvature at the start of many networks, which
+#   small steps lead out of.
 # - **They do not say that warm-up is best.** At 0.003 the same network needs none, and does at least as well in these
 #   three epochs. A warm-up widens the range of rates that work. Whether the large rate is worth having is another
 #   question.
@@ -442,13 +471,14 @@ for name, rate in (("stays at its end", cosine_decay), ("rises again past the en
 show.loss_curves(above, xlabel="epoch", ylabel="loss above the lowest possible", first=1, title="Diabetes")
 
 # %% [markdown]
-# The first half is the same. After that the one run stays where it was, and the other throws away what it had. A loss
-# that goes up again late in a run, for no reason that the data give, is the sign of it.
+# The first half is the same. After that the one run stays where it was. The other gains a little for as long as its
+# rate is still small, and then throws away what it had. A loss that goes up again late in a run, for no reason that the
+# data give, is the sign of it.
 #
 # ### Dead after a few steps
 #
-# Both of these are common: *decay taken for the factor*, as the check calls it, and a decay that was meant for each
-# epoch, of 17 steps here, applied at each step.
+# There are two ways to get there: *decay taken for the factor*, as the check calls it, and a decay that was meant for
+# each epoch, of 17 steps here, applied at each step.
 
 # %%
 mistakes = {
@@ -472,7 +502,7 @@ for name, rate in mistakes.items():
 show.loss_curves(curves, ylabel="loss of the batch, in nats", title="Digits", log=False)
 
 # %% [markdown]
-# The factor 0.02 leaves nothing after two steps, the other nothing after twenty or so, and the loss stays where it was
+# The factor 0.02 leaves next to nothing after two steps, the other after twenty or so, and the loss stays where it was
 # then. It looks like a rate that is much too small, and it is one. What can be walked is the sum of the rates, and an
 # exponential bounds it. Whether `t` counts steps or epochs stands in no formula: ask it of every schedule that you read
 # about.
@@ -480,7 +510,8 @@ show.loss_curves(curves, ylabel="loss of the batch, in nats", title="Digits", lo
 # ## 8. Convention box
 #
 # torch's schedulers are objects beside an optimiser. Each holds the count itself, and changes the optimiser's rate when
-# `scheduler.step()` is called, after `optimizer.step()`. The conversions are exact:
+# `scheduler.step()` is called, after `optimizer.step()`. The conversions are exact, and the cells below the table have
+# all the arguments:
 #
 # | here | torch |
 # |---|---|
@@ -565,8 +596,8 @@ for threshold in (0, 1e-4):
 # - **The end is not known:** a constant rate, kept as long as you like, and then a fall over the last part of the run
 #   (Hägele and others 2024 compare it with the cosine); or the plateau, if the validation loss is not too noisy to tell
 #   a plateau from bad luck.
-# - **What to tune first:** the peak. The shape comes after; in section 5 no shape stood out. A falling schedule
-#   wants a higher peak than a constant rate, so changing the schedule means tuning the peak again.
+# - **What to tune first:** the peak. The shape comes after; in section 5 none stood out on the test images. A falling
+#   schedule wants a higher peak than a constant rate, so changing the schedule means tuning the peak again.
 # - **Warm-up:** with Adam on deep networks and transformers, and with very large batches (Goyal and others 2017,
 #   section 2.2). Where a run trains without it, as at 0.003 in section 6, leave it out or keep it short.
 # - **What it costs:** one function call a step, and no memory. What it takes is a decision: the length of the run.
