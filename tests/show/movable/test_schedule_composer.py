@@ -160,10 +160,11 @@ def test_the_caption_is_that_of_python_at_every_kind_and_end_of_a_slider(figure,
 @pytest.mark.browser
 def test_the_strength_is_shown_where_there_is_one(figure, opened):
     page = opened(figure.standalone_html())
-    assert not page.slider("drop").is_visible()
+    page.slider("drop").wait_for(state="hidden")
     page.page.get_by_label("step", exact=True).check()
     page.settle()
-    assert page.slider("drop").is_visible() and not page.slider("decay").is_visible()
+    page.slider("drop").wait_for(state="visible")
+    page.slider("decay").wait_for(state="hidden")
     page.slider("drop").focus()
     page.page.keyboard.press("End")
     assert page.caption == words({**figure.data, "at": {**OPENING, "kind": STEP, "strength": 4}})
