@@ -91,9 +91,9 @@ for name, runs in above.items():
 show.loss_curves(above, xlabel="epoch", ylabel="loss above the lowest possible", first=1)
 
 # %% [markdown]
-# After one epoch the smallest rate is far behind. After 25 it is ahead of the other two constant ones: at each seed, the
-# smaller the rate, the lower it ends. The largest only jumps about. The plan whose rate falls starts like the largest,
-# and ends below all of them. (The lines are medians over the seeds, the bands go from the lowest to the highest.)
+# After one epoch the smallest rate is far behind. After 25 it is ahead of the two other constant ones: at each seed,
+# the smaller the rate, the lower it ends. The largest only jumps about. The plan whose rate falls starts like the
+# largest, and ends below all of them. (The lines are medians over the seeds, the bands go from lowest to highest.)
 #
 # ## 2. The idea
 #
