@@ -387,11 +387,11 @@ for t in range(1, 21):
 
 # %% [markdown]
 # The first step is the longest, and the least agreed upon. (Length: the root of the mean square over the weights; not
-# quite 1, as a few weights have gradients as small as `eps`. Agreement: the cosine of the angle between the two steps,
-# 1 for the same direction.) Later steps are shorter because `m_hat` is then a mean over several batches, in which what
-# they do not share cancels. In the last column the two guesses of the typical size are compared: at step 1, from a
-# single batch each, they differ by a factor of ten and more for one weight in ten. After 20 steps they agree far
-# better. A warm-up keeps the steps short for as long as this lasts.
+# quite 1, as a few weights have gradients as small as `eps`, the 1e-8 that Adam adds to the root. Agreement: the cosine
+# of the angle between the two steps, 1 for the same direction.) Later steps are shorter because `m_hat` is then a mean
+# over several batches, in which what they do not share cancels. In the last column the two guesses of the typical size
+# are compared: at step 1, from a single batch each, they differ by a factor of ten and more for one weight in ten.
+# After 20 steps they agree far better. A warm-up keeps the steps short for as long as this lasts.
 #
 # Does it matter? Four ways to start the same transformer, three seeds each. *Waiting* is a test of the explanation:
 # Adam sees the first 50 batches and fills its averages, but the rate is 0, so the weights stand still; then it starts
