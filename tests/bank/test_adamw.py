@@ -12,9 +12,7 @@ from coursekit.judging.source import made
 from coursekit.reference.adam import AdamState
 from coursekit.reference.adamw import adam_l2, adamw
 from tests.bank.judged import (
-    assert_answered,
     assert_both_named,
-    label,
     part_of,
     verdict_on_parts,
     walk,
@@ -98,11 +96,6 @@ def test_each_of_the_two_is_a_mistake_in_the_other():
 
 
 # ---- the predictions
-
-
-@pytest.mark.parametrize("quiz", CHAPTER.quizzes, ids=label)
-def test_predictions(quiz):
-    assert_answered(quiz)
 
 
 def test_the_numbers_of_the_predictions():

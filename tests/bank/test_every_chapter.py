@@ -6,7 +6,7 @@ import pytest
 
 from coursekit.bank import index
 from coursekit.judging.check import check
-from tests.bank.judged import assert_named_as_itself, known, label
+from tests.bank.judged import assert_answered, assert_named_as_itself, known, label, verdict_on_parts
 
 CHAPTERS = list(index.chapters().values())
 KNOWN = [pair for chapter in CHAPTERS for pair in known(chapter)]
@@ -21,6 +21,18 @@ def test_each_mistake_is_named_as_itself(exercise, part):
 @pytest.mark.parametrize("exercise, function", RIGHT, ids=lambda x: getattr(x, "name", None) or x.__name__)
 def test_right_answers_pass_however_they_are_written(exercise, function):
     assert check(function, exercise.name).status == "passed"
+
+
+@pytest.mark.parametrize("exercise", [e for chapter in CHAPTERS for e in chapter.exercises if e.conventions], ids=label)
+def test_a_convention_earns_half(exercise):
+    for convention in exercise.conventions:
+        verdict = verdict_on_parts(exercise.name, convention.id)
+        assert (verdict.status, verdict.points) == ("convention", exercise.points / 2)
+
+
+@pytest.mark.parametrize("quiz", [quiz for chapter in CHAPTERS[1:] for quiz in chapter.quizzes], ids=label)
+def test_predictions(quiz):
+    assert_answered(quiz)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS[1:], ids=lambda chapter: chapter.id)

@@ -10,9 +10,7 @@ from coursekit.judging.check import check
 from coursekit.judging.source import made
 from coursekit.reference.momentum import MomentumState, heavy_ball, momentum, nesterov
 from tests.bank.judged import (
-    assert_answered,
     assert_both_named,
-    label,
     part_of,
     walk,
 )
@@ -184,11 +182,6 @@ def test_the_first_gradient_whole_is_torchs_dampening():
 
 
 # ---- the predictions
-
-
-@pytest.mark.parametrize("quiz", CHAPTER.quizzes, ids=label)
-def test_predictions(quiz):
-    assert_answered(quiz)
 
 
 def test_the_numbers_of_the_predictions():
