@@ -50,7 +50,7 @@ print(digits)
 print(f"all weights 0: loss {loss(X.new_zeros(64, 10)):.3f}")
 
 # %% [markdown]
-# You may run it 2560 times. Here are three ways to spend that:
+# You may run it 2560 times, which is enough for two probes. Here are three ways to spend that:
 #
 # - **Guess:** change all weights at random by a certain size; keep the change if the loss fell.
 # - **Probe:** move each weight a little ahead and a little back, and see what that does to the loss: 1280 runs for 640
@@ -87,9 +87,10 @@ for name, (price, gradient) in ways.items():
 show.lines(range(1, runs + 1), best, "runs of the model", "loss")
 
 # %% [markdown]
-# Probing has taken two steps by then, and even guessing gets lower. But look at what one of these steps does: a drop
-# for which guessing needs hundreds of runs. Backpropagation makes such steps as cheap as three runs. So two things are
-# to be understood: what these 640 numbers are, which are worth so much, and how all of them can come at once.
+# Probing has taken two steps by then (the second shows at the right edge only), and even guessing gets lower. But look
+# at what one of these steps does: a drop for which guessing needs hundreds of runs. Backpropagation makes such steps as
+# cheap as three runs. So two things are to be understood: what these 640 numbers are, which are worth so much, and how
+# all of them can come at once.
 #
 # ## 2. The idea
 #
@@ -126,13 +127,14 @@ show.formula(numerical_gradient)
 # ## 3. Move it
 #
 # With two weights, a loss is a landscape with $x$, $y$ and a height. The gradient has two numbers then, and is an arrow
-# on the map. **Predict, then run.** Put a number in place of `...`, run the cell, and read what it says:
+# on the map. **Predict, then run.** Run the cell: it asks a question. Put your number in place of `...`, run it again,
+# and read what it says:
 
 # %%
 answer("steepest_slope", ...)
 
 # %% [markdown]
-# Here is that hillside, with the slope in every direction; it is a plane, $3x + 4y$:
+# Here is the hillside of that question, with the slope in every direction. It is a plane, $3x + 4y$:
 
 # %%
 angles, slopes, origin = range(361), [], torch.zeros((), dtype=torch.float64)
@@ -205,7 +207,8 @@ for name, estimate in (("two sides", numerical_gradient), ("one side", wrong["fo
 # %% [markdown]
 # "One side" is the slope from $x$ to $x + h$, the textbook's first definition. (It is one of the mistakes that `check`
 # knows, by the name *forward difference*. Each of them is the reference with one edit, which `made` makes; we shall use
-# more of them.) Around a point a smooth function is
+# more of them.) Around a point a smooth function is a sum of powers of $h$ (*Taylor's series*; for $x^2$ at 3 with
+# $h = 1$ it reads $16 = 9 + 6 + 1$):
 #
 # $$f(x + h) = f(x) + h f'(x) + \tfrac{h^2}{2} f''(x) + \tfrac{h^3}{6} f'''(x) + \dots$$
 #
@@ -241,7 +244,9 @@ show.lines([math.log10(h) for h in sizes], errors, "log10 of h", ylabel, log=Tru
 
 # %% [markdown]
 # Read it from right to left: $h$ gets smaller. At first every line falls, as the formula says it must. Then it turns
-# and rises. Both axes are logarithmic, so a straight line is a power of $h$, and its steepness is the exponent:
+# and rises. Both axes are logarithmic, so a straight line is a power of $h$, and its steepness is the exponent. The
+# next cell measures it on both sides of the two valleys in float64, then prints where each of the four lines is lowest.
+# ("Expected" is a rule of thumb, which follows below.)
 
 # %%
 at = {round(4 * math.log10(h)): i for i, h in enumerate(sizes)}  # h = 10 ** (k / 4) stands in place at[k]
@@ -308,8 +313,10 @@ print(f"the whole chain at once:                              {whole:+.4f}")
 show.formula(linear_regression_gradient)
 
 # %% [markdown]
-# `X @ w - y` holds the errors; `X.T @ error` multiplies each by its input and adds over the rows, for all weights at
-# once. Two questions to this formula. **Predict, then run:**
+# $N$ is the number of rows, and $\lVert\cdot\rVert^2$ the sum of the squares. `X @ w - y` holds the errors;
+# `X.T @ error`, on paper $X^\top(Xw - y)$, multiplies each by its input and adds over the rows, for all weights at
+# once. Two questions to this formula. **Predict, then run** (the last of the three cells tries both on ten measurements
+# of patients with diabetes):
 
 # %%
 answer("every_row_twice", ...)
@@ -385,8 +392,8 @@ for name, hand, auto, estimate in zip(("W1", "W2"), (to_W1, to_W2), by_autograd,
           f"estimated against autograd {(estimate - auto).norm() / size:.0e}, relative to its length")  # fmt: skip
 
 # %% [markdown]
-# By hand and autograd agree to rounding. The estimate has the error that section 4 says it must have, and that is
-# enough: a mistake in one line would show in the first digit.
+# By hand and autograd agree to rounding. The estimate is less exact, for the reasons of section 4, but that is enough:
+# a mistake in a gradient shows in its first digits, as section 8 tries out.
 #
 # A chain can also be too long. Ten sigmoids in a row:
 
@@ -438,9 +445,11 @@ for width in (16, 64, 256):
     print(f"{count:6} weights: backpropagation costs {ratio:.1f} runs in all, difference quotients {2 * count}")
 
 # %% [markdown]
-# The price of backpropagation stays at a few runs while the number of weights grows. For every function made of such
-# operations it is bounded by a small number, whatever the number of weights (Griewank and Walther 2008). Without that
-# there would be no large networks.
+# The price of backpropagation stays at a few runs while the number of weights grows. Why did section 1 charge three?
+# A layer is one product forwards and two backwards, one for its weights and one for what lies before it: three in all.
+# (The first layer does without the last of them, which is one reason to find less than three here.) For every function
+# made of such operations the price is bounded by a small number, whatever the number of weights (Griewank and Walther
+# 2008). Without that there would be no large networks.
 #
 # ## 7. Past the toy
 #
@@ -470,7 +479,7 @@ for name, runs_of in errors.items():
     print(f"{name}: smallest relative error {middle.min():.0e}, at h = {sizes[int(middle.argmin())]:.0e}")
 
 # %% [markdown]
-# The same valley, at the same places. In float32 not even the best $h$ gives more than about three digits. So a
+# The same valley, at nearly the same places. In float32 not even the best $h$ gives more than about three digits. So a
 # gradient is checked in float64, whatever the network is trained in.
 #
 # ### How exact must a gradient be to train with it?
@@ -500,8 +509,9 @@ show.loss_curves(curves, ylabel="training loss")
 # **Training forgives a lot.** At $h = 10^{-6}$ the error is a good part of the gradient, and the curve still lies on
 # that of the exact one: the errors of rounding point here and there, and the steps average over them. At $10^{-7}$,
 # where the error is as long as the gradient, some of the five get stuck; at $10^{-8}$ nothing moves, since all
-# estimates are 0. This is good news for training and bad news for testing: *that the loss falls does not show that the
-# gradient is right.*
+# estimates are 0. (The weights start at 0, so they do move by $h$; it is the loss, near 1, that does not change in
+# the seven digits of float32.) This is good news for training and bad news for testing: *that the loss falls does not
+# show that the gradient is right.*
 #
 # ## 8. How it fails
 #
@@ -547,8 +557,9 @@ show.lines(range(1, 101), curves, "step", "validation images right, in %", log=F
 #
 # ### A broken chain
 #
-# Autograd follows the operations of torch. What leaves them, through `.detach()`, `.item()` or NumPy, is a constant to
-# it, and it says nothing. Here both terms are the same square:
+# Autograd follows the operations of torch. What leaves them, through `.detach()` or `.item()`, is a constant to it, and
+# it says nothing. (NumPy refuses such a tensor until one writes `.detach()`, and then it is the same.) Here both terms
+# are the same square:
 
 # %%
 w = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
@@ -591,8 +602,8 @@ for name, (f, x) in kinks.items():
     print(f"{name:19} autograd {torch.func.grad(f)(x):.1f}, estimated with h = 1e-5 {numerical_gradient(f, x):.2f}")
 
 # %% [markdown]
-# Three spellings of one function have three slopes at 0. Each is fit for training, as a weight hardly ever stands
-# exactly there. But the estimate reaches over a kink that is *near*, as in the last line, and differs there though
+# Three spellings of one function have three slopes at 0. Each is fit for training, as a sum over many inputs is hardly
+# ever exactly 0. But the estimate reaches over a kink that is *near*, as in the last line, and differs there though
 # autograd is right. When a check of a ReLU network fails in a few weights only, try a smaller $h$ on those.
 #
 # ## 9. Convention box
@@ -634,6 +645,9 @@ samples = torch.tensor([1.0, 4.0, 9.0, 16.0])
 print("torch.gradient of the samples 1, 4, 9, 16:", torch.gradient(samples)[0].tolist())
 
 # %% [markdown]
+# The samples are the squares of 1 to 4, whose slopes are 2, 4, 6 and 8: right inside, off by 1 at the two ends, where
+# there is a neighbour on one side only.
+#
 # `torch.autograd.gradcheck` is the gradient check of section 8 ready made, for every input that requires a gradient. It
 # wants float64, for the reason of section 7:
 
@@ -653,8 +667,8 @@ print(torch.autograd.gradcheck(cross_entropy, (z.clone().requires_grad_(), rows_
 #   has walked back over it. Where no gradient is wanted, `with torch.no_grad():` saves that.
 # - **When autograd cannot help:** a simulator that one can only call, a loss with steps. Then there are difference
 #   quotients, for few numbers, or guessing: section 1 had it ahead of the probe.
-# - **Look at the length** of the gradient when training goes wrong: 0 is a broken or a vanished chain, a huge one an
-#   explosion, NaN an overflow further up.
+# - **Look at the length** of the gradient when training goes wrong: 0 is a broken or a vanished chain or level ground,
+#   a huge one an explosion, NaN often an overflow further up.
 #
 # ## 11. Your turn
 #
@@ -667,8 +681,8 @@ print(torch.autograd.gradcheck(cross_entropy, (z.clone().requires_grad_(), rows_
 #    it.
 #
 # **To remember:** one slope for each weight; together they point up the steepest way, at right angles to the contour.
-# Slopes of a chain multiply, those of several paths add. Two sides, float64, $h$ near 1e-5. A falling loss is no proof
-# of a right gradient; a difference quotient is.
+# Slopes of a chain multiply, those of several paths add. Two sides, float64, $h$ near 1e-5. A falling loss does not
+# show that a gradient is right; compare it with difference quotients.
 #
 # ## 12. Sources
 #
