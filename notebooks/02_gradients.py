@@ -176,9 +176,9 @@ for place in (*saddle.minima, *saddle.saddles):
 # 03).
 #
 # The gradient knows the ground at this one point and nothing of the landscape. Two warnings follow. The arrow points up
-# the *steepest* slope, and not away from the lowest place: go straight backwards along the green arrows, and the middle
-# row leads to the saddle, and the corners past the minima. And a gradient of 0 says level, not lowest: one of the three
-# places is that *saddle*, at (0, 0), from which the ground falls to two sides (chapter 13).
+# the *steepest* slope, and not away from the lowest place: go straight backwards along the green arrows, which are the
+# gradients all over the map, and the middle row leads to (0, 0), and the corners past the minima. And a gradient of 0
+# says level, not lowest: (0, 0) is a *saddle*, from which the ground falls to two sides and rises to two (chapter 13).
 #
 # And how near is "near", for the ground to be a plane? Ten times shorter a step, a hundred times less error:
 
