@@ -22,7 +22,7 @@ STANDS_ON = {
     "bank": "exercise",
     "judging": "bank engine",
     "authoring": "judging",
-    "classroom": "judging",
+    "classroom": "authoring",
     "workfolder": "",
     "cli": "show authoring classroom workfolder",
 }

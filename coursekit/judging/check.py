@@ -14,7 +14,7 @@ import torch
 
 from coursekit.bank import index
 from coursekit.exercise import Exercise
-from coursekit.judging import progress
+from coursekit.judging import board, progress
 from coursekit.judging.judge import judge, prepare
 from coursekit.judging.quiz import judge_quiz
 from coursekit.judging.source import signature, solution_source
@@ -44,9 +44,13 @@ def check(function: Callable[..., Any], name: str | None = None, *, seconds: flo
     >>> check(identity).status
     'passed'
     """
-    exercise = index.exercise(name or _name_of(function))
+    return _told(judged(function, index.exercise(name or _name_of(function)), seconds))
+
+
+def judged(function: Any, exercise: Exercise, seconds: float = SECONDS) -> Verdict:
+    """The verdict on what should be a function for an exercise; neither shown nor remembered."""
     unusable = _unusable(function, exercise)
-    return _told(unusable if unusable is not None else _run(function, exercise, seconds))
+    return unusable if unusable is not None else _run(function, exercise, seconds)
 
 
 def _run(function: Callable[..., Any], exercise: Exercise, seconds: float) -> Verdict:
@@ -93,8 +97,9 @@ def _refuse_to_run(*args: Any, **kwargs: Any) -> Any:
 
 
 def _told(verdict: Verdict) -> Verdict:
-    """Remember the verdict, and raise where a check must pass."""
+    """Remember the verdict, tell a board that was joined, and raise where a check must pass."""
     progress.record(verdict)
+    board.tell(verdict)
     if os.environ.get("COURSEKIT_STRICT") == "1" and not verdict.passed:
         raise NotPassed(repr(verdict))
     return verdict
