@@ -17,8 +17,10 @@ _WHERE = {
     "solution": "coursekit.judging.check",
     "answer": "coursekit.judging.check",
     "progress": "coursekit.judging.overview",
+    "join": "coursekit.judging.board",
+    "leave": "coursekit.judging.board",
 }
-__all__ = ["__version__", "answer", "check", "hint", "progress", "solution", "yours"]
+__all__ = ["__version__", "answer", "check", "hint", "join", "leave", "progress", "solution", "yours"]
 
 
 def __getattr__(name: str) -> Any:
