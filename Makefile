@@ -88,9 +88,9 @@ $(BIN)/python:
 	@touch $@
 
 .venv/dev.stamp: .venv/lab.stamp
-	@$(INSTALL) '.[lab,grade,dev]'
+	@$(INSTALL) '.[lab,grade,cluster,dev]'
 	@touch $@
 
 .venv/bench.stamp: .venv/dev.stamp
-	@$(INSTALL) '.[lab,grade,dev,bench]'
+	@$(INSTALL) '.[lab,grade,cluster,dev,bench]'
 	@touch $@

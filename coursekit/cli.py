@@ -31,6 +31,7 @@ def main() -> None:
         sys.exit(app(standalone_mode=False) or 0)
     except ModuleNotFoundError as error:
         extra = "lab" if error.name in ("matplotlib", "sklearn", "anywidget", "tqdm") else "grade"
+        extra = "cluster" if error.name in ("dask", "distributed") else extra
         fail(f"{error.name} is not installed. {INSTALL.format(extra=extra)}")
     except Exception as error:
         said = getattr(error, "format_message", None)  # typer's own way to say that the command line is wrong
@@ -112,6 +113,9 @@ def grade(
     roster: Annotated[Path | None, typer.Option(help="The class list, a CSV file: names, emails, ids.")] = None,
     due: Annotated[str | None, typer.Option(help='When it was due, such as "2026-11-20 23:59".')] = None,
     db: Annotated[Path | None, typer.Option(help="The gradebook. Default: gradebook.sqlite in OUT.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="A Dask cluster to grade on (docs/cluster.md).")
+    ] = None,
 ) -> None:
     """Grade a folder of submissions: grades.csv, results.json, feedback pages. The same command goes on where it was.
 
@@ -121,7 +125,7 @@ def grade(
     from coursekit.classroom import course, run
 
     options = {"out": out, "jobs": jobs, "only": only, "chapter": chapter, "seed": seed, "seconds": time}
-    options |= {"practice": practice}
+    options |= {"practice": practice, "scheduler": scheduler}
     if roster or due or db or folder.suffix.lower() == ".zip":
         finish(course.grade, folder, people=roster, due=due, db=db, **options)
     finish(run.grade, folder, **options)

@@ -34,9 +34,10 @@ def grade(
     seed: int | None = None,
     seconds: float = 10.0,
     practice: bool = False,
+    scheduler: str | None = None,
 ) -> int:
     """Grade a folder or an archive under the names of a class list; the same command goes on where it was."""
-    settings = run.checked(jobs, only, chapter, seed, seconds, practice)
+    settings = replace(run.checked(jobs, only, chapter, seed, seconds, practice), scheduler=scheduler)
     deadline = roster.due_time(due) if due else None
     listed = roster.read(people) if people else []
     out = (folder.absolute().parent / "grades") if out is None else out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -31,12 +32,13 @@ def grade(
     seed: int | None = None,
     seconds: float = 10.0,
     practice: bool = False,
+    scheduler: str | None = None,
 ) -> int:
     """Grade a folder, or one file: for one file 0 says that all passed, 1 that not.
 
     Where this system lacks a wall it is NotHere, unless `practice` asks for grading without walls.
     """
-    settings = checked(jobs, only, chapter, seed, seconds, practice)
+    settings = replace(checked(jobs, only, chapter, seed, seconds, practice), scheduler=scheduler)
     out = (folder.absolute().parent / "grades") if out is None else out
     submissions, ignored = submission.find(folder, out)
     make(out)

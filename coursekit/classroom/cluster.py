@@ -1,0 +1,339 @@
+"""Grades a batch on a Dask cluster: each worker reads, runs and judges whole submissions, one after the other.
+
+The grading process sends files as bytes, and writes what comes back into the one gradebook. It keeps the count
+itself: Dask would try a submission that ends its worker again by rules of its own, and blame those that waited beside
+it. A worker has two submissions at a time, so that it need not wait for the next. Where it ends, both are tried once
+more, each alone on a worker; whoever ends a worker again is set aside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import pickle
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from coursekit.classroom.batch import Graded, Grader, Settings
+from coursekit.classroom.gradebook import Gradebook
+from coursekit.classroom.sandbox.warm import NotHere, Reading, Stopped
+from coursekit.classroom.submission import Bad, Submission, key
+from coursekit.classroom.worker import Call, Pages, Reborn, look, packed, perform, read_record
+
+DEPTH = 2  # submissions that a worker has: one under way, one that waits
+TRIES = 2
+CONNECT = 10.0  # seconds
+POLL = 0.25  # seconds between two looks at which workers there are
+PATIENCE = 30.0  # seconds without any worker
+
+
+def run(
+    submissions: list[Submission], book: Gradebook, settings: Settings, tell: Callable[[Graded], None]
+) -> tuple[list[Graded], bool]:
+    """Grade on the cluster at `settings.scheduler` what the gradebook does not have yet; as `batch.run` otherwise."""
+    import dask
+
+    large = {"distributed.admin.large-graph-warning-threshold": "1 GB"}  # a submission may have many MB
+    with dask.config.set(large), _quiet():
+        return asyncio.run(_run(submissions, book, settings, tell))
+
+
+async def _run(
+    submissions: list[Submission], book: Gradebook, settings: Settings, tell: Callable[[Graded], None]
+) -> tuple[list[Graded], bool]:
+    from distributed import Client
+
+    try:
+        client = await Client(settings.scheduler, asynchronous=True, timeout=CONNECT, set_as_default=False)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise Bad(f"no Dask scheduler answers at {settings.scheduler}: {said}") from None
+    async with client:
+        return await Dispatcher(client, submissions, book, settings, tell).run()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask's own words are left out: what matters of them is said here, in one line."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _say(line: str) -> None:
+    print(f"coursekit: {line}", file=sys.stderr)
+
+
+# ---- in the grading process
+
+
+class Elsewhere:
+    """Stands where a warm parent would, in the grading process: whatever it is asked for is a worker's to do."""
+
+    def __init__(self, practice: bool):
+        self.walls = "practice" if practice else "full"
+
+    def __getattr__(self, name: str) -> Any:
+        raise Stopped
+
+
+@dataclass(eq=False)
+class Worker:
+    """A worker that may grade, and the submissions that it has."""
+
+    address: str
+    pid: int
+    flying: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    alone: bool = False  # it has one whose worker ended
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A submission on its way: its files read, and what the gradebook knows of it."""
+
+    one: Submission
+    pages: Pages
+
+
+class Dispatcher:
+    """Gives submissions to workers, and keeps count of what came of each."""
+
+    def __init__(
+        self,
+        client: Any,
+        submissions: list[Submission],
+        book: Gradebook,
+        settings: Settings,
+        tell: Callable[[Graded], None],
+    ):
+        self.client, self.submissions, self.book, self.settings, self.tell = client, submissions, book, settings, tell
+        self.todo = deque(range(len(submissions)))
+        self.suspects: deque[int] = deque()  # their worker ended; they come last, each alone
+        self.errands: dict[int, Errand] = {}
+        self.failures: dict[int, list[str]] = {}
+        self.graded: dict[int, Graded] = {}
+        self.workers: dict[str, Worker] = {}
+        self.passed_over: dict[str, str] = {}
+        self.events: asyncio.Queue[Callable[[], None] | BaseException] = asyncio.Queue()
+        self.tasks: set[asyncio.Task[None]] = set()  # of this run, besides those that wait for a submission
+        self.meeting: dict[str, asyncio.Task[None]] = {}
+        self.began = self.unreadable = False
+
+    async def run(self) -> tuple[list[Graded], bool]:
+        """Until every submission is graded or set aside."""
+        self._start(self._watch())
+        try:
+            while len(self.graded) < len(self.submissions):
+                event = await self._event()
+                if isinstance(event, BaseException):
+                    raise event
+                event()
+                for worker in list(self.workers.values()):
+                    await self._fill(worker)
+        finally:
+            for task in (*self.tasks, *(t for w in self.workers.values() for t in w.flying.values())):
+                task.cancel()
+        return [self.graded[i] for i in range(len(self.submissions))], self.unreadable
+
+    async def _event(self) -> Callable[[], None] | BaseException:
+        """What happens next; Bad when there has been no worker for a while."""
+        if self.workers or self.meeting:
+            return await self.events.get()
+        where = self.settings.scheduler
+        if self.passed_over and not self.began:
+            address, why = next(iter(self.passed_over.items()))
+            raise Bad(f"no worker of {where} can grade. {address}: {why}")
+        try:
+            return await asyncio.wait_for(self.events.get(), PATIENCE)
+        except TimeoutError:
+            if self.began:
+                raise Bad(f"every worker of {where} is gone; what was graded is kept, and goes on from here") from None
+            raise Bad(f"{where} has no worker; start some: dask worker {where} --nthreads 1") from None
+
+    def _start(self, work: Any) -> asyncio.Task[None]:
+        self.tasks.add(task := asyncio.create_task(work))
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.events.put_nowait(error)
+
+    # ---- workers
+
+    async def _watch(self) -> None:
+        """Tell which workers came and which went."""
+        known: set[str] = set()
+        while True:
+            try:
+                now = set(await asyncio.wait_for(self.client.scheduler.ncores(), CONNECT))
+            except (OSError, TimeoutError):
+                words = f"the scheduler {self.settings.scheduler} is gone; what was graded is kept"
+                self.events.put_nowait(Bad(words))
+                return
+            for address in known - now:
+                self.events.put_nowait(partial(self._left, address))
+            for address in now - known:
+                self.meeting[address] = self._start(self._meet(address))
+            known = now
+            await asyncio.sleep(POLL)
+
+    async def _meet(self, address: str) -> None:
+        """Ask a new worker what it is; it is passed over where it cannot grade as this process would."""
+        mine = self.book.version.removesuffix("+practice")
+        try:
+            found = await self._call(address, look, self.settings.seconds, self.settings.practice)
+            if found["version"] != mine:
+                raise NotHere(f"it has coursekit {found['version']}, and {mine} is wanted")
+        except Exception as error:
+            why = str(error) if isinstance(error, NotHere) else f"{type(error).__name__}: {error}"
+            self.events.put_nowait(partial(self._pass_over, address, why))
+        else:
+            self.events.put_nowait(partial(self._welcome, address, found))
+
+    async def _call(self, address: str, function: Callable[..., Any], *args: Any) -> Any:
+        """Have a worker make a call, and wait for what it gives."""
+        payload = pickle.dumps(Call(function, *args))
+        future = self.client.submit(pickle.loads, payload, workers=[address], pure=False)
+        try:
+            return await future
+        finally:
+            future.release()
+
+    def _welcome(self, address: str, found: dict[str, Any]) -> None:
+        self.meeting.pop(address, None)
+        self.workers[address] = Worker(address, found["pid"])
+        self.began = True
+        self.unreadable |= found["unreadable"]
+
+    def _pass_over(self, address: str, why: str) -> None:
+        """Grade without this worker; what it has goes to the others."""
+        self.meeting.pop(address, None)
+        self.passed_over[address] = why
+        _say(f"{address} is passed over: {why}")
+        if address in self.workers:
+            for i, task in self.workers.pop(address).flying.items():
+                task.cancel()
+                self.todo.appendleft(i)
+
+    def _left(self, address: str) -> None:
+        if (meeting := self.meeting.pop(address, None)) is not None:
+            meeting.cancel()
+        self.passed_over.pop(address, None)
+        if (worker := self.workers.pop(address, None)) is not None:
+            for i, task in worker.flying.items():
+                task.cancel()
+                self._failed(i, f"its worker {address} ended")
+
+    # ---- submissions
+
+    async def _fill(self, worker: Worker) -> None:
+        """Give a worker what it has room for; what the gradebook has already needs no worker."""
+        while (i := self._next(worker)) is not None:
+            if i not in self.errands:
+                self.errands[i] = errand = self._errand(i)
+                with contextlib.suppress(Stopped):
+                    self._finish(i, errand, fresh=False)
+                    worker.alone = False
+                    await asyncio.sleep(0)
+                    continue
+            worker.flying[i] = asyncio.create_task(self._send(worker, i))
+
+    def _next(self, worker: Worker) -> int | None:
+        if worker.alone or len(worker.flying) >= DEPTH:
+            return None
+        if self.todo:
+            return self.todo.popleft()
+        if self.suspects and not worker.flying:
+            worker.alone = True
+            return self.suspects.popleft()
+        return None
+
+    def _errand(self, i: int) -> Errand:
+        one, pages = packed(self.submissions[i]), Pages(self.book.seed, self.book.version)
+        for file in one.files:
+            if not file.problem:
+                this = key(one.student, file, file.data())
+                pages.know(this, self.book.reading(this), self.book.grades(this).values())
+        return Errand(one, pages)
+
+    async def _send(self, worker: Worker, i: int) -> None:
+        """Have a worker grade a submission, and tell what came of it."""
+        s, errand = self.settings, self.errands[i]
+        files = [
+            {"name": f.name, "suffix": f.suffix, "problem": f.problem, "data": b"" if f.problem else f.data()}
+            for f in errand.one.files
+        ]
+        job = {"student": errand.one.student, "files": files, "known": errand.pages.known(), "pid": worker.pid}
+        job |= {"seed": self.book.seed, "version": self.book.version}
+        job |= {"seconds": s.seconds, "only": s.only, "chapter": s.chapter, "practice": s.practice}
+        try:
+            found = await self._call(worker.address, perform, job)
+        except Exception as error:
+            self.events.put_nowait(partial(self._stumbled, worker, i, error))
+        else:
+            self.events.put_nowait(partial(self._came_back, worker, i, found))
+
+    def _came_back(self, worker: Worker, i: int, found: list[dict[str, Any]]) -> None:
+        if worker.flying.pop(i, None) is None:
+            return  # its worker was given up before, and it went to another
+        worker.alone = False
+        errand = self.errands[i]
+        own = {key(errand.one.student, f, f.data()): f for f in errand.one.files if not f.problem}
+        for record in found:
+            this, reading, verdicts = read_record(record)
+            assert reading is not None
+            errand.pages.keep(this, errand.one.student, own[this].name, reading, verdicts, own[this].data())
+        self._finish(i, errand)
+
+    def _stumbled(self, worker: Worker, i: int, error: Exception) -> None:
+        if i not in worker.flying:
+            return
+        if isinstance(error, NotHere):
+            self._pass_over(worker.address, str(error))
+        elif isinstance(error, Reborn):
+            self._left(worker.address)
+            self.meeting[worker.address] = self._start(self._meet(worker.address))
+        else:
+            worker.flying.pop(i)
+            worker.alone = False
+            self._failed(i, f"{type(error).__name__}: {error}")
+
+    def _failed(self, i: int, why: str) -> None:
+        """Try a submission once more, alone; after that set it aside, with the reason, and held against nobody."""
+        self.failures.setdefault(i, []).append(why)
+        if len(self.failures[i]) < TRIES:
+            self.suspects.append(i)
+            return
+        errand = self.errands[i]
+        words = f"set aside after {TRIES} tries: {'; then '.join(self.failures[i])}"
+        _say(f"{errand.one.file}: {words}")
+        words += ". Nothing is held against the answer; the same command tries it again"
+        for file in errand.one.files:
+            if not file.problem:
+                this = key(errand.one.student, file, file.data())
+                errand.pages.know(this, Reading(unreadable=words, status="internal"), ())
+        errand.pages.new.clear()
+        self._finish(i, errand, keep=False)
+
+    def _finish(self, i: int, errand: Errand, *, fresh: bool = True, keep: bool = True) -> None:
+        """The submission's verdicts, from what is known of its files; Stopped where that is not enough."""
+        elsewhere = Elsewhere(self.settings.practice)
+        graded = Grader(errand.pages, self.settings).grade(elsewhere, errand.one)  # type: ignore[arg-type]
+        if keep:
+            for page in errand.pages.new:
+                self.book.keep(*page)
+        rows = self.book.by_hand(graded.student, graded.verdicts)
+        self.graded[i] = graded = replace(graded, verdicts=rows, fresh=graded.fresh or fresh)
+        self.errands.pop(i)
+        self.tell(graded)
