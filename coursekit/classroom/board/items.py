@@ -1,0 +1,107 @@
+"""What a board shows: the exercises and questions of its chapters, where each is taught, what can be said of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from coursekit.bank import index
+from coursekit.classroom.submission import Bad
+from coursekit.exercise import Chapter
+from coursekit.judging import mistakes
+from coursekit.judging.verdict import STATUSES
+
+REPORTED = tuple(status for status in STATUSES if status != "not_attempted")  # a stub that was run is no try
+NAMING = ("wrong", "convention", "refused")  # the statuses that may come with a diagnosis
+
+
+@dataclass(frozen=True)
+class Item:
+    """One exercise or question."""
+
+    name: str
+    chapter: str
+    question: bool
+    section: str  # of the chapter's lesson, where it is taught; empty where that is not known
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the board says of one mistake."""
+
+    title: str
+    words: str = ""  # what its card says, without one learner's numbers
+    hint: str = ""  # the hint that opens first
+    where: str = ""  # chapter and section of the lesson
+
+
+class Items:
+    """The exercises and questions of some chapters, in the course's order."""
+
+    def __init__(self, chapters: Sequence[str], lessons: Path | None = None):
+        try:
+            found = [index.chapter(name) for name in chapters] or list(index.chapters().values())
+        except index.UnknownName as error:
+            raise Bad(str(error)) from None
+        found = sorted(set(found), key=lambda chapter: chapter.number)
+        self.chapters = [chapter.id for chapter in found]
+        self.all = [item for chapter in found for item in _of_chapter(chapter, lessons)]
+        self.at = {item.name: i for i, item in enumerate(self.all)}
+
+    def valid(self, exercise: Any, status: Any, diagnosis: Any) -> str:
+        """What is wrong with these three in an event, as one line; empty when nothing is."""
+        if not isinstance(exercise, str) or exercise not in self.at:
+            return "this board has no such exercise"
+        if not isinstance(status, str) or status not in REPORTED:
+            return f"there is no such status; there are {', '.join(REPORTED)}"
+        if diagnosis is None:
+            return ""
+        known = isinstance(diagnosis, str) and status in NAMING and len(diagnosis) <= 1000
+        return "" if known and mistakes.find(exercise, diagnosis) else "there is no such mistake in this exercise"
+
+    def said(self, exercise: str, diagnosis: str) -> Said:
+        """The plain words of a mistake, and where it is taught."""
+        item, mistake = self.all[self.at[exercise]], mistakes.find(exercise, diagnosis)
+        if mistake is None:
+            return Said(diagnosis)
+        hint = item.hints[mistake.hint - 1] if mistake.hint and item.hints else ""
+        where = f"lesson {item.chapter}" + (f", “{item.section}”" if item.section else "")
+        return Said(mistake.title, mistake.words, hint, where)
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """For the page: names, chapters, kinds."""
+        return [{key: x for key, x in asdict(item).items() if key != "hints"} for item in self.all]
+
+
+def _of_chapter(chapter: Chapter, lessons: Path | None) -> Iterable[Item]:
+    cells = _cells(lessons / f"{chapter.id}.ipynb") if lessons else []
+    for exercise in chapter.exercises:
+        # shown as a formula, or else first spoken of
+        shown, named = rf"show\.formula\({exercise.name}\b", rf"`{exercise.name}[(`]"
+        section = _section(cells, shown) or _section(cells, named)
+        yield Item(exercise.name, chapter.id, False, section, exercise.hints)
+    for quiz in chapter.quizzes:
+        yield Item(quiz.name, chapter.id, True, _section(cells, rf'"{quiz.name}"'))
+
+
+def _cells(lesson: Path) -> list[str]:
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        return ["".join(cell["source"]) for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]]
+    return []
+
+
+def _section(cells: Iterable[str], pattern: str) -> str:
+    """The heading above the first cell that holds the pattern."""
+    heading = ""
+    for cell in cells:
+        if found := re.findall(r"^##+ (.+)$", cell, re.MULTILINE):
+            heading = found[-1]
+        if heading and re.search(pattern, cell):
+            return heading.replace("`", "")
+    return ""

@@ -1,0 +1,153 @@
+"""`coursekit workshop start`: opens a board on the local network and says how to reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import errno
+import signal
+import socket
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from coursekit.classroom.board.items import Items
+from coursekit.classroom.board.server import Board, application
+from coursekit.classroom.board.store import Store
+from coursekit.classroom.submission import Bad
+from coursekit.judging.board import PORT
+
+IDLE = 3600.0  # seconds after which a silent connection is closed
+LARGEST = 64 * 2**10  # bytes of a body that are read at all; what is taken is far less
+
+
+def start(
+    chapters: Sequence[str] = (),
+    *,
+    db: Path | None = None,
+    bind: str = "",
+    port: int = PORT,
+    address: str = "",
+    certificate: Path | None = None,
+    key: Path | None = None,
+    lessons: Path | None = None,
+) -> int:
+    """Serve a board until it is stopped (Ctrl+C, SIGTERM).
+
+    Raises:
+        Bad: an unknown chapter, a port in use, a certificate or a file that cannot be read.
+    """
+    tls = _tls(certificate, key)
+    items = Items(chapters, lessons)
+    db = db or Path(f"workshop-{datetime.date.today().isoformat()}.sqlite")
+    sockets = _sockets(port, bind)
+    port = sockets[0].getsockname()[1]
+    store = Store(db)
+    place = _place(address or bind or lan_address(), port, tls is not None)
+    board = Board(store, items, f'join("{store.code}@{place}")')
+    print(_words(board, db, port, place, tls is not None), flush=True)
+    server = HTTPServer(
+        application(board),
+        ssl_options=tls,
+        max_body_size=LARGEST,
+        max_header_size=LARGEST,
+        idle_connection_timeout=IDLE,
+    )
+    try:
+        asyncio.run(_serve(server, sockets, board))
+    finally:
+        store.close()
+    print(f"\nStopped. Everything is kept in {db}: the same command goes on from there, and")
+    print(f"coursekit workshop export {db} OUT writes it as CSV and JSON.", flush=True)
+    return 0
+
+
+async def _serve(server: HTTPServer, sockets: list[socket.socket], board: Board) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    server.add_sockets(sockets)
+    show = asyncio.create_task(board.show())
+    while not stop.is_set():  # a signal on Windows is seen when something happens
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.5)
+        if show.done():
+            show.result()
+    show.cancel()
+    server.stop()
+    board.close_screens()
+    await server.close_all_connections()
+
+
+def lan_address() -> str:
+    """This machine's address on the local network; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation: which way would it go?
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "localhost"
+
+
+def _place(host: str, port: int, secure: bool) -> str:
+    """The board's address as join takes it."""
+    host = f"[{host}]" if ":" in host else host
+    if secure:
+        return f"https://{host}:{port}"
+    return host if port == PORT else f"{host}:{port}"
+
+
+def _words(board: Board, db: Path, port: int, place: str, secure: bool) -> str:
+    own = place if secure else f"http://localhost:{port}"
+    joined = len(board.learners)
+    kept = f"{db} (goes on: {joined} learners, {sum(board.counts.values())} events)" if joined else f"{db}"
+    return "\n".join(
+        [
+            f"The board is open for {', '.join(board.items.chapters)}.",
+            "",
+            "  Learners run in a notebook:",
+            "      from coursekit import join",
+            f"      {board.join_line}",
+            "",
+            "  You open, and keep to yourself (the key is in it):",
+            f"      {own}/#{board.store.key}",
+            "",
+            f"  Kept in:  {kept}",
+            "  Stop:     Ctrl+C; nothing is lost, and the same command goes on",
+        ]
+    )
+
+
+def _sockets(port: int, bind: str) -> list[socket.socket]:
+    if not 0 <= port <= 65535:
+        raise Bad(f"--port is a number from 0 (any that is free) to 65535; got {port}")
+    try:
+        return bind_sockets(port, bind or "0.0.0.0")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Bad(f"port {port} is in use, perhaps by another board: --port names another") from None
+        raise Bad(f"cannot serve on {bind or 'this machine'}, port {port}: {error.strerror}") from None
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        if key is not None:
+            raise Bad("--key belongs to a --certificate; there is none")
+        return None
+    for path in filter(None, (certificate, key)):
+        if not path.is_file():
+            raise Bad(f"there is no file {path}")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (ssl.SSLError, OSError) as error:
+        raise Bad(f"the certificate {certificate} and its key cannot be used: {error}") from None
+    return context
