@@ -1,4 +1,4 @@
-"""The command line: `coursekit start`, `progress`, `grade`, `demo`, `author`. Thin, its imports late."""
+"""The command line: `coursekit start`, `progress`, `grade`, `demo`, `workshop`, `author`. Thin, its imports late."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ except ModuleNotFoundError as error:
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 author = typer.Typer(help="For authors: keep the bank two-sided and the notebooks in step.")
 app.add_typer(author, name="author")
+workshop = typer.Typer(help="For instructors in a room: a live board of the class (docs/workshop.md).")
+app.add_typer(workshop, name="workshop")
 
 
 def main() -> None:
@@ -197,6 +199,36 @@ def export(
 
     options = {"results": results, "into": into, "title": title, "due": due, "chapter": chapter, "practice": practice}
     finish(formats.export, kind, out, people=roster, **options)
+
+
+@workshop.command("start")
+def workshop_start(
+    chapter: Annotated[list[str] | None, typer.Option(help="Chapters to show, such as 08_adam. Default: all.")] = None,
+    db: Annotated[Path | None, typer.Option(help="Where it is kept. Default: workshop-DATE.sqlite.")] = None,
+    port: Annotated[int, typer.Option(help="0: any that is free.")] = 8765,
+    bind: Annotated[str, typer.Option(help="Serve on this address of the machine alone. Default: on all.")] = "",
+    address: Annotated[str, typer.Option(help="The name or address to hand out. Default: the one found.")] = "",
+    certificate: Annotated[Path | None, typer.Option(help="For https: the certificate, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its key, PEM, where it is not in the same file.")] = None,
+) -> None:
+    """Open a board of the class: learners join from their notebooks, you see where they are and what they trip over."""
+    from coursekit import workfolder
+    from coursekit.classroom.board import workshop as board
+
+    tls = {"certificate": certificate, "key": key}
+    places = {"db": db, "port": port, "bind": bind, "address": address, "lessons": workfolder.lessons()}
+    finish(board.start, chapter or (), **places, **tls)
+
+
+@workshop.command("export")
+def workshop_export(
+    db: Annotated[Path, typer.Argument(help="The board's file, workshop-DATE.sqlite.")],
+    out: Annotated[Path, typer.Argument(help="A folder to write to.")],
+) -> None:
+    """Write a workshop as CSV and JSON: events and learners, under their pseudonyms."""
+    from coursekit.classroom.board import export as board
+
+    finish(board.export, db, out)
 
 
 @author.command("build")

@@ -84,6 +84,14 @@ def course() -> Path:
     raise Bad("this coursekit was installed without its notebooks: install it from a wheel, or from a checkout with -e")
 
 
+def lessons() -> Path | None:
+    """The folder with the lessons; None where coursekit was installed without."""
+    try:
+        return course() / "notebooks"
+    except Bad:
+        return None
+
+
 def _check_outside(folder: Path, root: Path) -> None:
     kinds = {pattern.split("/")[0] for pattern in (*COPIED, SOLUTIONS)}
     for place in (folder, *(folder / kind for kind in kinds)):
