@@ -10,11 +10,17 @@ from typing import Annotated, Any, NoReturn
 
 from coursekit import __version__
 
-INSTALL = 'python -m pip install -e ".[{extra}]"   (in the course\'s folder, or: make setup)'
+INSTALL = 'python -m pip install "coursekit[{extra}]"'
+if (Path(__file__).parents[1] / "constraints.txt").is_file():  # a checkout
+    INSTALL = 'python -m pip install -e ".[{extra}]"   (in the course\'s folder, or: make setup)'
 
 try:
     import typer
 except ModuleNotFoundError as error:
+    if sys.argv[1:2] == ["doctor"]:  # it needs nothing but Python
+        from coursekit.doctor.report import main as look
+
+        sys.exit(look(sys.argv[2:]))
     print(f"coursekit: {error.name} is not installed. {INSTALL.format(extra='grade')}", file=sys.stderr)
     sys.exit(2)
 
@@ -98,6 +104,16 @@ def progress(
     if folder is not None and not folder.is_dir():
         fail(f"there is no folder {folder}")
     print(how_far(folder))
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Say what is installed, which device is used, what is missing and the line that mends it. Status 1: a fault."""
+    from coursekit.doctor.report import main as look
+
+    sys.exit(look(["--json"] if as_json else []))
 
 
 @app.command()

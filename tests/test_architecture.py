@@ -24,7 +24,8 @@ STANDS_ON = {
     "authoring": "judging",
     "classroom": "authoring",
     "workfolder": "",
-    "cli": "show authoring classroom workfolder",
+    "doctor": "classroom",
+    "cli": "show authoring classroom workfolder doctor",
 }
 DRAWING = {"matplotlib", "anywidget", "ipywidgets"}
 # Imported where they are used, so that nobody else waits for them. (torch itself imports tqdm.)

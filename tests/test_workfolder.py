@@ -268,7 +268,7 @@ def installed(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("wheel")
     for name in ("coursekit", "exercises", "jupyter", "notebooks", "solutions"):
         shutil.copytree(ROOT / name, place / "source" / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb*"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("constraints.txt", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, place / "source")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     offline = ["--no-deps", "--no-index"]
