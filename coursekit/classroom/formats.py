@@ -19,7 +19,7 @@ from typing import Any
 
 import coursekit
 from coursekit.bank import index
-from coursekit.classroom import feedback, roster
+from coursekit.classroom import feedback, roster, takeover
 from coursekit.classroom.export import WORDS, harmless, replace
 from coursekit.classroom.roster import SURE, Person
 from coursekit.classroom.submission import Bad
@@ -265,7 +265,7 @@ def github(chapter: Chapter) -> str:
 # ---- the command
 
 TABLES: dict[str, Callable[[Job], str]] = {"canvas": canvas, "moodle": moodle, "nbgrader": nbgrader}
-KINDS = ("gradescope", "autograder", *TABLES, "github")
+KINDS = ("gradescope", "autograder", *TABLES, "otter", "github")
 
 
 def export(
@@ -279,10 +279,15 @@ def export(
     due: str | None = None,
     chapter: str | None = None,
     practice: bool = False,
+    to: Path | None = None,
 ) -> int:
-    """Write grades, or what another system grades with, to `out`."""
+    """Write grades, or what another system grades with, to `out`; for nbgrader and otter `out` may be a chapter."""
     if kind not in KINDS:
         raise Bad(f"there is no format {kind!r}: wanted one of {', '.join(KINDS)}")
+    if kind == "otter" or (kind == "nbgrader" and takeover.is_chapter(out)):
+        return _taken_over(kind, str(out), to)
+    if to is not None:
+        raise Bad("--to names the notebook of a chapter that nbgrader or otter takes over; here OUT is the file")
     if kind in ("autograder", "github"):
         return _written(out, _for_chapter(kind, chapter, practice))
     try:
@@ -309,6 +314,15 @@ def _for_chapter(kind: str, chapter: str | None, practice: bool) -> bytes | str:
     except index.UnknownName as error:
         raise Bad(str(error)) from None
     return autograder(found, practice=practice) if kind == "autograder" else github(found)
+
+
+def _taken_over(kind: str, chapter: str, to: Path | None) -> int:
+    """Write a chapter's assignment; one that stands there already may have been worked on, and is kept."""
+    made = takeover.text(kind, chapter)
+    out = to or Path(f"{index.chapter(chapter).id}_{kind}.ipynb")
+    if out.is_file() and out.read_bytes() != made.encode():
+        raise Bad(f"{out} is there already, and is another: --to FILE writes beside it")
+    return _written(out, made)
 
 
 def _gradescope(out: Path, rows: Sequence[Row], seconds: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coursekit.bank import index
@@ -35,9 +36,11 @@ def answer(name: str, value: Any = ...) -> Any:
 def points(name: str, env: Mapping[str, Any]) -> float:
     """Print the verdict on what `env` has under this name, and return its points: nbgrader reads them off the cell.
 
-    >>> points("start_too_long", {})
-    ○ Not done yet: start_too_long
-    0.0
+    >>> points("first_step_length", {"first_step_length": 0.01})
+    ✓ Passed: first_step_length (1 of 1 point)
+      0.01, the learning rate. In the first step m_hat is the gradient and sqrt(v_hat) its size: what is
+      left of the gradient is its sign. A gradient of 0.001 gives the same step.
+    1.0
     """
     verdict = judged(name, env)
     print(card.text(verdict))
@@ -89,6 +92,23 @@ export_cell:
     pdf: false"""
 
 
+def is_chapter(out: Path) -> bool:
+    """Whether what nbgrader is to have is a chapter: a bare word; the file for its grades has an ending or a folder.
+
+    >>> is_chapter(Path("08_adam")), is_chapter(Path("grades.csv")), is_chapter(Path("out/grades"))
+    (True, False, False)
+    """
+    return out.name == str(out) and not out.suffix
+
+
+def text(kind: str, chapter: str) -> str:
+    """`notebook`, as it stands in its file."""
+    made = notebook(kind, chapter)
+    import nbformat  # not before it is known to be there
+
+    return f"{nbformat.writes(made)}\n"
+
+
 def notebook(kind: str, chapter: str) -> NotebookNode:
     """The instructor's version of a chapter's assignment, for `nbgrader generate_assignment` or `otter assign`.
 
@@ -100,7 +120,7 @@ def notebook(kind: str, chapter: str) -> NotebookNode:
     try:
         found = index.chapter(chapter)
     except index.UnknownName as error:
-        raise Bad(str(error)) from None
+        raise Bad(f"{error} (grades go to a file, such as grades.csv)" if kind == "nbgrader" else str(error)) from None
     if not found.points:
         raise Bad(f"{found.id} has no points to give, so there is nothing to grade")
     try:
