@@ -200,8 +200,8 @@ def report(
 
 @app.command()
 def export(
-    kind: Annotated[str, typer.Argument(help="gradescope, autograder, canvas, moodle, nbgrader or github.")],
-    out: Annotated[Path, typer.Argument(help="The file to write.")],
+    kind: Annotated[str, typer.Argument(help="gradescope, autograder, canvas, moodle, nbgrader, otter or github.")],
+    out: Annotated[Path, typer.Argument(help="The file to write; nbgrader, otter: or the chapter, such as 08_adam.")],
     results: Annotated[Path, typer.Option(help="The folder that `coursekit grade` wrote.")] = Path("grades"),
     roster: Annotated[Path | None, typer.Option(help="The class list, a CSV file.")] = None,
     into: Annotated[Path | None, typer.Option(help="Canvas: the file exported there, to fill a column of.")] = None,
@@ -209,11 +209,13 @@ def export(
     due: Annotated[str | None, typer.Option(help="When it was due.")] = None,
     chapter: Annotated[str | None, typer.Option(help="autograder, github: for which chapter.")] = None,
     practice: Annotated[bool, typer.Option("--practice", help="autograder: without walls.")] = False,
+    to: Annotated[Path | None, typer.Option(help="nbgrader, otter: the notebook to write, of that chapter.")] = None,
 ) -> None:
-    """Grades for another system, or (autograder, github) what it grades with."""
+    """Grades for another system, or (autograder, github, nbgrader and otter with a chapter) what it grades with."""
     from coursekit.classroom import formats
 
     options = {"results": results, "into": into, "title": title, "due": due, "chapter": chapter, "practice": practice}
+    options |= {"to": to}
     finish(formats.export, kind, out, people=roster, **options)
 
 
