@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PORT = 8765  # of a board, where the address names none
 KEPT = 500  # events that wait for a board; of more the oldest are given up
 PATIENCE = 5.0  # seconds that one request may take
-LONGEST_PAUSE = 15.0  # seconds between two tries to reach a board
+LONGEST_PAUSE = 5.0  # seconds between two tries to reach a board
 MEMORY = ".coursekit-board.json"  # beside progress.json: the token, so that the next notebook is the same learner
 TOLD = """You are “{name}” on the board at {host}. From now on check() and answer() in this notebook tell it, each time:
 the exercise, the status (such as "passed"), the id of the named mistake, and when. Never your code, never a value.

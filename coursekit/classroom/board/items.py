@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from coursekit.judging import mistakes
 from coursekit.judging.verdict import STATUSES
 
 REPORTED = tuple(status for status in STATUSES if status != "not_attempted")  # a stub that was run is no try
+NO_TEACHING = ("Your turn", "Sources")  # sections of a lesson that only name the exercises
 NAMING = ("wrong", "convention", "refused")  # the statuses that may come with a diagnosis
 
 
@@ -49,7 +50,7 @@ class Items:
             found = [index.chapter(name) for name in chapters] or list(index.chapters().values())
         except index.UnknownName as error:
             raise Bad(str(error)) from None
-        found = sorted(set(found), key=lambda chapter: chapter.number)
+        found = sorted({chapter.id: chapter for chapter in found}.values(), key=lambda chapter: chapter.number)
         self.chapters = [chapter.id for chapter in found]
         self.all = [item for chapter in found for item in _of_chapter(chapter, lessons)]
         self.at = {item.name: i for i, item in enumerate(self.all)}
@@ -80,28 +81,33 @@ class Items:
 
 
 def _of_chapter(chapter: Chapter, lessons: Path | None) -> Iterable[Item]:
-    cells = _cells(lessons / f"{chapter.id}.ipynb") if lessons else []
+    lines = list(_lines(lessons / f"{chapter.id}.ipynb")) if lessons else []
     for exercise in chapter.exercises:
         # shown as a formula, or else first spoken of
-        shown, named = rf"show\.formula\({exercise.name}\b", rf"`{exercise.name}[(`]"
-        section = _section(cells, shown) or _section(cells, named)
-        yield Item(exercise.name, chapter.id, False, section, exercise.hints)
+        shown, named = rf"show\.formula\({exercise.name}\b", rf"\b{exercise.name}\b"
+        yield Item(exercise.name, chapter.id, False, _section(lines, shown, named), exercise.hints)
     for quiz in chapter.quizzes:
-        yield Item(quiz.name, chapter.id, True, _section(cells, rf'"{quiz.name}"'))
+        yield Item(quiz.name, chapter.id, True, _section(lines, rf'"{quiz.name}"'))
 
 
-def _cells(lesson: Path) -> list[str]:
+def _lines(lesson: Path) -> Iterator[tuple[str, str]]:
+    """Each line of a lesson's sections, but for imports, and the heading that it stands under."""
+    cells: list[dict[str, Any]] = []
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-        return ["".join(cell["source"]) for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]]
-    return []
-
-
-def _section(cells: Iterable[str], pattern: str) -> str:
-    """The heading above the first cell that holds the pattern."""
+        cells = json.loads(lesson.read_text(encoding="utf-8"))["cells"]
     heading = ""
     for cell in cells:
-        if found := re.findall(r"^##+ (.+)$", cell, re.MULTILINE):
-            heading = found[-1]
-        if heading and re.search(pattern, cell):
-            return heading.replace("`", "")
+        for line in "".join(cell["source"]).splitlines():
+            if cell["cell_type"] == "markdown" and (found := re.fullmatch(r"##+ (.+)", line)):
+                heading = found[1].replace("`", "")
+            elif heading and not heading.endswith(NO_TEACHING) and not re.match(r"(from|import) ", line):
+                yield heading, line
+
+
+def _section(lines: Iterable[tuple[str, str]], *patterns: str) -> str:
+    """The heading above the first line that holds the first of the patterns that is found at all."""
+    for pattern in patterns:
+        for heading, line in lines:
+            if re.search(pattern, line):
+                return heading
     return ""

@@ -1,6 +1,6 @@
 // The instructor's page: the class as a table, who is stuck and for how long, the mistakes of the moment.
 
-import { Bars, Chosen, byId, label, listen, make, showMistakes, theme } from "./stream.js";
+import { Bars, Chosen, byId, listen, make, named, showMistakes, theme } from "./stream.js";
 
 const AWAY = 1800; // seconds without a try: gone on to something else
 const SIGNS = { passed: "✓", convention: "≈", wrong: "✗", timeout: "…", refused: "⊘", internal: "?" };
@@ -24,7 +24,7 @@ const learners = new Map(); // id: {name, cells: Map of item to cell, row, place
 
 const grid = byId("grid");
 const bars = new Bars(byId("bars"));
-const chosen = new Chosen(byId("columns"), lay);
+const chosen = new Chosen(lay);
 byId("order").addEventListener("change", sort);
 theme(byId("theme"));
 
@@ -83,10 +83,7 @@ function lay() {
   const head = make("tr");
   head.append(scope(make("th", "pseudonym"), "col"));
   for (const i of shown) {
-    const cell = scope(make("th"), "col");
-    label(items[i])
-      .split("_")
-      .forEach((part, k, all) => cell.append(k < all.length - 1 ? `${part}_` : part, make("wbr")));
+    const cell = scope(named(items[i], "th"), "col");
     cell.title = `${items[i].chapter}${items[i].section ? `, ${items[i].section}` : ""}`;
     head.append(cell);
   }
@@ -152,7 +149,7 @@ function stuck() {
   found.sort((a, b) => b.at.tried - a.at.tried);
   const rows = found.map(({ learner, at }) => {
     const row = make("li");
-    const ago = minutes(at.quiet) ? `, the last ${minutes(at.quiet)} min ago` : "";
+    const ago = minutes(at.quiet) ? `, last ${minutes(at.quiet)} min ago` : "";
     row.append(make("b", `${minutes(at.tried)} min`), " ", make("bdi", learner.name), " ");
     row.append(make("span", `${items[at.item].name}, ${tries(at.cell)}${ago}`, "dim"));
     return row;

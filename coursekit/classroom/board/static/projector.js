@@ -7,7 +7,7 @@ let items = [];
 let joined = 0;
 let stuck = [];
 const bars = new Bars(byId("bars"));
-const chosen = new Chosen(byId("columns"), lay);
+const chosen = new Chosen(lay);
 theme(byId("theme"));
 
 function whole(data) {

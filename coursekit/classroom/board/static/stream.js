@@ -35,28 +35,30 @@ export function listen(view, whole, change) {
   }, 5000);
 }
 
-// ---- which exercises are shown: those of a chapter, or (of many) those that somebody has tried
+// ---- which exercises are shown: those of a chapter, or (of many) those that somebody has tried; questions if asked for
 
-export const FEW = 16;
+const FEW = 16;
 
 export class Chosen {
-  constructor(select, changed) {
-    this.select = select;
+  constructor(changed) {
+    this.select = byId("columns");
+    this.questions = byId("questions");
     this.touched = new Set();
-    select.addEventListener("change", changed);
+    this.select.addEventListener("change", changed);
+    this.questions.addEventListener("change", changed);
   }
 
   whole(items, bars) {
     const kept = this.select.value;
     this.items = items;
     this.touched = new Set(bars.filter((bar) => bar[1] + bar[2] + bar[3]).map((bar) => bar[0]));
-    this.select.replaceChildren();
-    const add = (value, words) => this.select.add(new Option(words, value));
-    if (items.length <= FEW) add("all", "all");
-    add("tried", "those tried so far");
-    for (const chapter of new Set(items.map((item) => item.chapter))) add(chapter, chapter);
-    if (items.length > FEW) add("all", "all");
-    if (kept) this.select.value = kept;
+    const many = items.filter((item) => !item.question).length > FEW;
+    const chapters = [...new Set(items.map((item) => item.chapter))].map((name) => [name, name]);
+    const all = ["all", "all"];
+    const tried = ["tried", "those tried so far"];
+    const options = many ? [tried, ...chapters, all] : [all, tried, ...chapters];
+    this.select.replaceChildren(...options.map(([value, words]) => new Option(words, value)));
+    if (options.some(([value]) => value === kept)) this.select.value = kept;
   }
 
   // Whether what is shown has become more.
@@ -68,14 +70,19 @@ export class Chosen {
 
   shown() {
     const value = this.select.value;
-    const places = this.items.map((_, i) => i);
-    if (value === "all") return places;
-    if (value === "tried") return places.filter((i) => this.touched.has(i));
-    return places.filter((i) => this.items[i].chapter === value);
+    const right = (item, i) => value === "all" || (value === "tried" ? this.touched.has(i) : item.chapter === value);
+    const places = this.items.map((item, i) => (right(item, i) && (!item.question || this.questions.checked) ? i : -1));
+    return places.filter((i) => i >= 0);
   }
 }
 
-export const label = (item) => (item.question ? `? ${item.name}` : item.name);
+// The name of an exercise, which may break after its underscores; a question says that it is one.
+export function named(item, tag, name = "") {
+  const element = make(tag, item.question ? "?\u00a0" : "", name);
+  const parts = item.name.split("_");
+  parts.forEach((part, k) => element.append(k < parts.length - 1 ? `${part}_` : part, make("wbr")));
+  return element;
+}
 
 // ---- bars: passed, another convention and tried, of those who joined
 
@@ -96,7 +103,7 @@ export class Bars {
       bar.setAttribute("aria-hidden", "true");
       bar.append(...parts);
       const words = make("span", "", "count");
-      row.append(make("span", label(items[i]), "name"), bar, words);
+      row.append(named(items[i], "span", "name"), bar, words);
       this.list.append(row);
       this.rows.set(i, { parts, words });
     }
@@ -160,7 +167,8 @@ function inline(text, tag = "span") {
 
 export function theme(button) {
   const root = document.documentElement;
-  const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const wished = () => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const dark = () => (root.dataset.theme || wished()) === "dark";
   try {
     root.dataset.theme = localStorage.getItem("theme") ?? "";
   } catch {
