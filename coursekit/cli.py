@@ -219,6 +219,22 @@ def export(
     finish(formats.export, kind, out, people=roster, **options)
 
 
+@author.command("new")
+def author_new(
+    topic: Annotated[str, typer.Argument(help="The chapter's one word, such as adam.")],
+    exercise: Annotated[str | None, typer.Option(help="The exercise's name. Default: TOPIC, in a new chapter.")] = None,
+    number: Annotated[int | None, typer.Option(help="The new chapter's number. Default: the next.")] = None,
+    title: Annotated[str | None, typer.Option(help="The new chapter's title.")] = None,
+) -> None:
+    """Make the files of a new chapter, or of one more exercise in chapter TOPIC: a small example that works."""
+    from coursekit.authoring import new
+
+    try:
+        print(new.new(topic, exercise, number=number, title=title))
+    except new.Bad as error:
+        fail(str(error))
+
+
 @workshop.command("start")
 def workshop_start(
     chapter: Annotated[list[str] | None, typer.Option(help="Chapters to show, such as 08_adam. Default: all.")] = None,
@@ -258,12 +274,19 @@ def author_build() -> None:
 
 
 @author.command("check")
-def author_check() -> None:
+def author_check(
+    chapters: Annotated[list[str] | None, typer.Argument(help="Chapters, such as adam. Default: all.")] = None,
+) -> None:
     """Prove every exercise two-sided, and the generated notebooks in step with the bank."""
     from coursekit.authoring import audit
+    from coursekit.bank.index import UnknownName
 
-    complaints = audit.author_check()
-    print("\n".join(complaints) or "Every exercise is two-sided, and every generated notebook is in step.")
+    try:
+        complaints = audit.check_named(chapters or ())
+    except UnknownName as error:
+        fail(str(error))
+    every = "Every exercise of these chapters" if chapters else "Every exercise"
+    print("\n".join(complaints) or f"{every} is two-sided, and every generated notebook is in step.")
     sys.exit(1 if complaints else 0)
 
 

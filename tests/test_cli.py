@@ -61,6 +61,8 @@ def folder(tmp_path):
         (["nonsense"], "nonsense"),
         (["author"], "Missing command"),
         (["author", "audit", "adan"], "adam"),
+        (["author", "check", "08_adm"], "no chapter is called '08_adm': did you mean '08_adam'?"),
+        (["author", "new", "adam"], "the chapter 08_adam exists; --exercise NAME adds an exercise to it"),
         (["demo", "--out", "{tmp}/notes.txt"], "cannot write to"),
         (["start"], "folder"),
         (["start", "{tmp}/notes.txt"], "notes.txt is a file; name a folder"),

@@ -60,6 +60,17 @@ def author_check(
     return list(dict.fromkeys(complaints))
 
 
+def check_named(names: Iterable[str] = ()) -> list[str]:
+    """The same for some chapters, or for the whole bank when none is named; the notebooks are all looked at.
+
+    Raises:
+        UnknownName: there is no such chapter.
+    """
+    if not (chosen := [index.chapter(name) for name in names]):
+        return author_check()
+    return author_check(chosen, root=None) + build(check=True)
+
+
 def _names(chapters: list[Chapter]) -> Iterator[str]:
     """No two things in the course have one name: a learner says `check(adam)`, and nothing else."""
     names = [e.name for c in chapters for e in c.exercises] + [q.name for c in chapters for q in c.quizzes]
