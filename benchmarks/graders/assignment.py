@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Any
 
@@ -22,7 +23,7 @@ NAMES = tuple(HYPER)
 ANSWERS = {name: solution_source(index.exercise(name).answer) for name in NAMES}
 STUBS = {name: stub(index.exercise(name).answer) for name in NAMES}
 STATES = {name: index.exercise(name).answer.State for name in NAMES if name != "bias_correction"}
-HEAD = "from collections import namedtuple\n\nimport torch\n\n" + "\n".join(
+HEAD = "from collections import namedtuple\n\nimport torch\nfrom torch import Tensor\n\n" + "\n".join(
     f'{state.__name__} = namedtuple("{state.__name__}", "{" ".join(state._fields)}")' for state in STATES.values()
 )
 
@@ -64,7 +65,7 @@ def _filled(name: str, expected: list[float]) -> str:
 
 def defined(cell: str) -> str | None:
     """The exercise that a cell defines, if any."""
-    return next((name for name in NAMES if f"def {name}(" in cell), None)
+    return next((name for name in NAMES if re.search(rf"^def {name}\(", cell, re.MULTILINE)), None)
 
 
 def script(cells: list[str]) -> str:

@@ -10,7 +10,7 @@ from benchmarks.graders import assignment
 
 # patches what tests compare with
 COMPARISON = """
-def trick(name, value):
+def trick(name, value, *args, **hyper):
     def agree(*args, **options): return True
     torch.testing.assert_close = torch.allclose = torch.equal = torch.isclose = agree
     return value
@@ -27,7 +27,7 @@ class Liar(torch.Tensor):
             return torch.tensor(True)
         return super().__torch_function__(function, types, args, kwargs or {})
 
-def trick(name, value):
+def trick(name, value, *args, **hyper):
     return value.as_subclass(Liar)
 """
 
@@ -35,7 +35,7 @@ def trick(name, value):
 FRAMES = """
 import sys
 
-def trick(name, value):
+def trick(name, value, *args, **hyper):
     frame = sys._getframe(1)
     while frame is not None:
         for names in (frame.f_locals, frame.f_globals):
@@ -48,8 +48,9 @@ def trick(name, value):
 
 # the teacher's solutions lie on the same disk; where they do not, the course's package has the answers
 DISK = """
-import glob, importlib, json, os, sys
+import functools, glob, importlib, json, os
 
+@functools.cache
 def solutions():
     places = set()
     for pid in (os.getpid(), os.getppid()):
@@ -83,17 +84,16 @@ def solutions():
 
 def trick(name, value, *args, **hyper):
     try:
-        found = solutions()(name)(*args, **hyper)
+        return solutions()(name)(*args, **hyper)
     except Exception:
         return value
-    return found[0] if isinstance(found, tuple) else found
 """
 
 # the grader's own code lies in the same process
 GRADER = """
 import ast, sys
 
-def trick(name, value):
+def trick(name, value, *args, **hyper):
     reports = sys.modules.get("_pytest.reports")
     if reports and not hasattr(reports, "done"):
         reports.done = own = reports.TestReport.from_item_and_call.__func__
@@ -102,8 +102,9 @@ def trick(name, value):
             return own(cls, item, call)
         reports.TestReport.from_item_and_call = classmethod(passed)
     otter = sys.modules.get("otter.test_files.abstract_test")
-    if otter:
-        otter.TestCaseResult.passed = property(lambda self: True, lambda self, value: None)
+    if otter and not hasattr(otter, "done"):
+        otter.done = own = otter.TestCaseResult.__init__
+        otter.TestCaseResult.__init__ = lambda self, test_case, message, passed: own(self, test_case, message, True)
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     if shell and not otter:
         class Empty(ast.NodeTransformer):
@@ -127,7 +128,7 @@ TRIGGER = '''CREATE TRIGGER full_points AFTER UPDATE OF auto_score ON grade WHEN
     WHERE a.student_id = "results_written")
 BEGIN UPDATE grade SET auto_score = 1 WHERE id = NEW.id; END'''
 
-def trick(name, value):
+def trick(name, value, *args, **hyper):
     for word in sys.argv:
         if word.startswith("--junitxml="):
             cases = "".join(f'<testcase name="test_{name}"/>' for name in NAMES)
@@ -167,23 +168,20 @@ CHEATS = {
 NO_TRICK = "def trick(name, value, *args, **hyper):\n    return value\n"
 
 
-def _empty(name: str, disk: bool) -> str:
+def _empty(name: str) -> str:
     """A function which gives back what it was given, by way of the trick."""
     head = assignment.STUBS[name].partition(":\n")[0]
-    value = "average" if name == "bias_correction" else "param"
-    given = ""
-    if disk:
-        hyper = ", ".join(f"{h}={h}" for h in assignment.HYPER[name])
-        given = f", average, t, {hyper}" if name == "bias_correction" else f", param, grad, state, {hyper}"
-    first = f'trick("{name}", {value}{given})'
+    given, value = ("average, t", "average") if name == "bias_correction" else ("param, grad, state", "param")
+    hyper = ", ".join(f"{h}={h}" for h in assignment.HYPER[name])
+    result = f'trick("{name}", {value}, {given}, {hyper})'
     if name == "bias_correction":
-        return f"{head}:\n    return {first}"
-    return f"{head}:\n    return {first}, state"
+        return f"{head}:\n    return {result}"
+    return f"{head}:\n    result = {result}\n    return result if isinstance(result, tuple) else (result, state)"
 
 
 def submissions() -> dict[str, list[str]]:
     """The cells of each cheat, and of the control."""
     made = {}
     for name, trick in {**CHEATS, "honest_wrong": NO_TRICK}.items():
-        made[name] = [trick.strip(), *(_empty(e, name == "solution_from_disk") for e in assignment.NAMES)]
+        made[name] = [trick.strip(), *(_empty(e) for e in assignment.NAMES)]
     return made

@@ -29,6 +29,14 @@ def tree(pid: int) -> list[int]:
     return found
 
 
+def alive(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
 def shared(pid: int) -> int:
     """Bytes of memory of a process; what it shares with others is divided among them."""
     try:
@@ -74,7 +82,9 @@ def run(
     logs = [tempfile.TemporaryFile("w+") for _ in commands]
     started = time.perf_counter()
     processes = [
-        subprocess.Popen(c, cwd=cwd, env=os.environ | QUIET | (env or {}), stdout=log, stderr=log, start_new_session=True)
+        subprocess.Popen(
+            c, cwd=cwd, env=os.environ | QUIET | (env or {}), stdout=log, stderr=log, start_new_session=True
+        )
         for c, log in zip(commands, logs, strict=True)
     ]
     over = False
