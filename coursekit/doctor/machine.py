@@ -61,7 +61,7 @@ def _described(where: Any) -> str:
     if where.type == "cuda":
         card = torch.cuda.get_device_properties(where)
         return f"computes on {where}: {card.name}, {card.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}"
-    return f"computes on {where} in {torch.get_num_threads()} threads, with {os.cpu_count()} processors here"
+    return f"computes on {where}, with {torch.get_num_threads()} of {os.cpu_count()} processors"
 
 
 def nvidia() -> str:
