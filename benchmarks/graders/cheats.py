@@ -123,7 +123,8 @@ RESULTS = """
 import glob, os, pickle, sqlite3, sys
 
 NAMES = "bias_correction momentum adagrad rmsprop adam".split()
-TRIGGER = '''CREATE TRIGGER full_points AFTER UPDATE OF auto_score ON grade WHEN NEW.auto_score < 1 AND NEW.notebook_id IN (
+TRIGGER = '''CREATE TRIGGER full_points AFTER UPDATE OF auto_score ON grade
+WHEN NEW.auto_score < 1 AND NEW.notebook_id IN (
     SELECT n.id FROM submitted_notebook n JOIN submitted_assignment a ON n.assignment_id = a.id
     WHERE a.student_id = "results_written")
 BEGIN UPDATE grade SET auto_score = 1 WHERE id = NEW.id; END'''

@@ -98,10 +98,13 @@ def run(count: int, seed: int | None = None) -> dict[str, Any]:
 def _outcome(made: list[classes.Made], rows: list[dict[str, Any]], grades: dict[Any, Any]) -> dict[str, Any]:
     """What the results and the gradebook say, beside what was made."""
     found = {row["student"]: {e["exercise"]: e for e in row["exercises"]} for row in rows}
-    in_book = Counter((row[-1], key[1]) for key, row in grades.items())
+    in_book = Counter((row[-1], *key[1:]) for key, row in grades.items())  # student, exercise, version, seed
+    there = {(student, exercise) for student, exercise, *_ in in_book}
+    versions = {version for _, _, version, _ in in_book}
     right = [(one.student, name) for one in made for name in one.right]
     slips = [(one.student, name, slip) for one in made for name, slip in one.slips.items()]
     said = {(s, e): row for s, own in found.items() for e, row in own.items()}
+    lacking = [said.get(key, {}) for key in right if said.get(key, {}).get("status") != "passed"]
     bad = {one.student: one.kind for one in made if one.kind not in ("right", "slips")}
     return {
         "kinds": dict(Counter(one.kind for one in made)),
@@ -109,10 +112,12 @@ def _outcome(made: list[classes.Made], rows: list[dict[str, Any]], grades: dict[
         "not_in_results": sorted({one.student for one in made} - found.keys()),
         "rows_twice": len(rows) - len(found) + sum(len(r["exercises"]) for r in rows) - len(said),
         "grades": len(grades),
+        "versions": len(versions),
         "grades_twice": sum(n - 1 for n in in_book.values()),
-        "grades_missing": sum(key not in in_book for key in said),
+        "grades_missing": sum(key not in there for key in said),
         "right": len(right),
-        "right_credited": sum(said.get(key, {}).get("status") == "passed" for key in right),
+        "right_credited": len(right) - len(lacking),
+        "right_not_credited": [[e.get("exercise"), e.get("status"), e.get("message")] for e in lacking],
         "slips": len(slips),
         "slips_credited": sum(said.get((s, e), {}).get("status") == "passed" for s, e, _ in slips),
         "slips_named": sum(said.get((s, e), {}).get("diagnosis") == slip for s, e, slip in slips),
@@ -137,5 +142,7 @@ def text(found: dict[str, Any]) -> str:
     rows.append(["right answers credited", f"{found['right_credited']:,} of {found['right']:,}"])
     rows.append(["slips of the bank credited", f"{found['slips_credited']:,} of {found['slips']:,}"])
     rows.append(["slips named as themselves", f"{found['slips_named']:,}"])
+    if found["versions"] > 1:
+        rows.append(["versions of the grader, which was changed while this ran", found["versions"]])
     title = f"A class of {found['submissions']:,}, its grader killed {len(found['kills'])} times (seed {found['seed']})"
     return table(title, [[str(x) for x in row] for row in rows])

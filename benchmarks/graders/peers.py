@@ -1,8 +1,9 @@
 """Each grader as its documentation has it, on two cores: a class goes in, credited exercises come out.
 
-`otter`: its `grade_submission`, called in a loop by two processes, an exception of one submission caught; this is faster
-than `otter run`, a process each, and `otter grade` needs Docker. `nbgrader`: two `nbgrader autograde`, each with half of
-the class and a gradebook of its own. `pytest`: a process each with a time limit, two at once. `coursekit`: the command.
+`otter`: its `grade_submission`, called in a loop by two processes, an exception of one submission caught; this is
+faster than `otter run`, a process each, and `otter grade` needs Docker. `nbgrader`: two `nbgrader autograde`, each with
+half of the class and a gradebook of its own. `pytest`: a process each with a time limit, two at once. `coursekit`: the
+command.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Run:
     credited: dict[str, int | None]
     seconds: float
     over: bool
-    memory: int  # the largest process, in bytes
+    memory: int = 0  # the largest process, in bytes
 
 
 class Grader:
@@ -90,17 +91,18 @@ class Grader:
         """The exercises credited, of those who have a grade."""
         raise NotImplementedError
 
-    def grade(self, students: Class, limit: float = 600.0) -> Run:
+    def grade(self, students: Class, limit: float = 3600.0, watched: bool = False) -> Run:
+        """Grade a class; the largest process is looked for where `watched` asks for it, which costs some time."""
         place = self.place / f"run{next(self._runs)}"
         place.mkdir()
         commands = self.write(place, students)
         largest = 0
 
-        def watch(pid: int) -> None:
+        def watch(pids: list[int]) -> None:
             nonlocal largest
-            largest = max(largest, processes.resident(pid))
+            largest = max(largest, *map(processes.resident, pids))
 
-        done = processes.run(commands, place, limit=limit, env=self.environment, watch=watch)
+        done = processes.run(commands, place, limit=limit, env=self.environment, watch=watch if watched else None)
         found = self.read(place, done.output)
         if not found and not done.over:
             raise RuntimeError(f"{self.name} graded nothing:\n{done.output[0][-3000:]}")

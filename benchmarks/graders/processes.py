@@ -61,51 +61,55 @@ class Done:
     seconds: float
     over: bool
     output: list[str]
-    codes: list[int]
-
-
-def end(pids: list[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def run(
     commands: list[list[str]],
     cwd: Path,
     *,
-    limit: float,
+    limit: float = 3600.0,
     env: dict[str, str] | None = None,
-    watch: Callable[[int], None] | None = None,
+    watch: Callable[[list[int]], None] | None = None,
 ) -> Done:
-    """Run commands side by side; `watch` is called with the process ids, some ten times a second."""
-    logs = [tempfile.TemporaryFile("w+") for _ in commands]
+    """Run commands side by side; `watch` is given the ids of all their processes, some five times a second."""
+    env = os.environ | QUIET | (env or {})
+    logs = [tempfile.TemporaryFile("w+") for _ in commands]  # noqa: SIM115
     started = time.perf_counter()
-    processes = [
-        subprocess.Popen(
-            c, cwd=cwd, env=os.environ | QUIET | (env or {}), stdout=log, stderr=log, start_new_session=True
-        )
-        for c, log in zip(commands, logs, strict=True)
+    begun = [
+        subprocess.Popen(command, cwd=cwd, env=env, stdout=log, stderr=log, start_new_session=True)
+        for command, log in zip(commands, logs, strict=True)
     ]
+    seen: dict[int, str] = {}  # when each process was born: an id may be given again
     over = False
-    seen: set[int] = set()
-    while any(p.poll() is None for p in processes):
+    while any(p.poll() is None for p in begun) and not over:
         over = time.perf_counter() - started > limit
-        alive = [pid for p in processes if p.poll() is None for pid in tree(p.pid)]
-        seen.update(alive)
-        if over:
-            end(alive)
-            break
-        for pid in alive if watch else []:
-            watch(pid)  # type: ignore[misc]
-        time.sleep(0.1)
-    for p in processes:
-        p.wait()
+        if over or watch:
+            alive = [pid for p in begun if p.poll() is None for pid in tree(p.pid)]
+            seen |= {pid: _born(pid) for pid in alive if pid not in seen}
+            if watch and not over:
+                watch(alive)
+        time.sleep(0.2 if watch else 0.01)
+    for p in begun:
+        p.kill() if over else p.wait()
     seconds = time.perf_counter() - started
-    end([pid for p in processes for pid in tree(p.pid)[1:]])
+    end([pid for pid, born in seen.items() if born and _born(pid) == born])
     output = []
-    for log in logs:
+    for p, log in zip(begun, logs, strict=True):
+        p.wait()
         log.seek(0)
         output.append(log.read())
         log.close()
-    return Done(seconds, over, output, [p.returncode for p in processes])
+    return Done(seconds, over, output)
+
+
+def end(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _born(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""

@@ -64,12 +64,14 @@ def arithmetic(place: torch.device) -> float:
     return 2 * side**3 / min(timed(lambda: matrix @ matrix) for _ in range(15))
 
 
-def machine(place: torch.device) -> dict[str, Any]:
+def machine(
+    place: torch.device, packages: tuple[str, ...] = ("torch", "jax", "optax", "numba", "numpy")
+) -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     versions = {}
-    for package in ("torch", "jax", "optax", "numba", "numpy"):
+    for package in packages:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
