@@ -1,7 +1,13 @@
 # What there is to do here: `make help`. Needs make, a POSIX shell and Python 3.11 or later; the rest goes into .venv.
+ifeq ($(OS),Windows_NT)  # in Git Bash
+PYTHON ?= python
+BIN := .venv/Scripts
+EXE := .exe
+else
 PYTHON ?= python3
-WORKERS ?= 2
 BIN := .venv/bin
+endif
+WORKERS ?= 2
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e
 
 # What keeps $(PYTHON) from making an environment, or nothing; asked only when one has to be made.
@@ -77,12 +83,12 @@ clean: ## remove .venv and everything else that is made; your work and progress 
 	@rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
-$(BIN)/python:
+$(BIN)/python$(EXE):
 	$(if $(problem),$(error $(wanted)))
 	@echo "== making .venv"
 	@"$(PYTHON)" -m venv --clear .venv
 
-.venv/lab.stamp: $(BIN)/python pyproject.toml constraints.txt
+.venv/lab.stamp: $(BIN)/python$(EXE) pyproject.toml constraints.txt
 	@echo "== installing the course into .venv (the first time takes some minutes)"
 	@$(INSTALL) '.[lab,grade]'
 	@touch $@

@@ -121,6 +121,14 @@ def test_a_fresh_checkout_installs_through_the_constraints(checkout):
         assert step in planned
 
 
+def test_windows_has_its_own_folders(checkout):
+    planned = make("-n", "test", f"PYTHON={sys.executable}", "OS=Windows_NT", folder=checkout).stdout
+    assert ".venv/Scripts/python -m pytest" in planned and not re.search(r"(?<!/)\.venv/bin", planned)
+    (checkout / ".venv" / "Scripts").mkdir(parents=True)
+    (checkout / ".venv" / "Scripts" / "python.exe").touch()
+    assert "-m venv" not in make("-n", "test", "OS=Windows_NT", folder=checkout).stdout
+
+
 def test_a_made_environment_is_made_once(checkout):
     binaries = checkout / ".venv" / "bin"
     binaries.mkdir(parents=True)
