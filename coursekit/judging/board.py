@@ -1,8 +1,8 @@
 """A learner's side of a workshop's board: `join("code@host")` in a notebook, and from then on each verdict is told.
 
-Told are the exercise, the status and the id of the named mistake: never code, never a value, never a name but the
-pseudonym. A check only puts an event into a short queue; a thread sends it, keeps it until the board has acknowledged
-it, and sends it again after a break. An event has an id, so that it counts once however often it is sent.
+Told are the exercise, the status and the id of the named mistake: never code, never a number from it, never a name
+but the pseudonym. A check only puts an event into a short queue; a thread sends it, keeps it until the board has
+acknowledged it, and sends it again after a break. An event has an id, so that it counts once however often it is sent.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ PORT = 8765  # of a board, where the address names none
 KEPT = 500  # events that wait for a board; of more the oldest are given up
 PATIENCE = 5.0  # seconds that one request may take
 LONGEST_PAUSE = 5.0  # seconds between two tries to reach a board
+SOMETHING = "no board answers there, but something else"
 MEMORY = ".coursekit-board.json"  # beside progress.json: the token, so that the next notebook is the same learner
 TOLD = """You are “{name}” on the board at {host}. From now on check() and answer() in this notebook tell it, each time:
-the exercise, the status (such as "passed"), the id of the named mistake, and when. Never your code, never a value.
-The instructor sees this beside “{name}”, and may keep it after the workshop. Nothing else about you is sent or kept.
+the exercise, the status (such as "passed"), the id of the named mistake (of a question: which known wrong answer it
+was), and when. Never your code, nor a number from it. The instructor sees this beside “{name}”, and may keep it after
+the workshop. Nothing else about you is sent or kept.
 join() joins again in another notebook, leave() ends it, leave(erase=True) also takes back what was told."""
 
 
@@ -94,12 +96,13 @@ class Address:
             raise ConnectionError(f"{type(error).__name__}: {error}") from None
         if response.status != 200:
             wait = response.getheader("Retry-After", "")
-            line = said.decode("utf-8", "replace").strip()[:200]
+            ours = response.getheader("Content-Type", "").startswith("text/plain")  # a proxy's page is no line of ours
+            line = said.decode("utf-8", "replace").strip()[:200] if ours else f"{SOMETHING} ({response.status})"
             raise Refused(response.status, line, float(wait) if wait.isdigit() else 0.0)
         try:
             return json.loads(said)
         except ValueError:
-            raise Refused(404, "no board answers there, but something else") from None
+            raise Refused(404, SOMETHING) from None
 
 
 class Link:

@@ -87,8 +87,12 @@ def _general(part: str) -> str:
 
 
 def _of_quiz(quiz: Quiz) -> Iterator[tuple[str, Mistake]]:
+    """Two answers that differ in their sign alone have one id."""
+    found: dict[str, Mistake] = {}
     for belief, words in quiz.beliefs:
-        yield identifier(f"{quiz.name} {belief}"), Mistake(f"answered {belief}", words)
+        key, same = identifier(f"{quiz.name} {belief}"), Mistake(f"answered {belief}", words)
+        found[key] = Mistake(f"{found[key].title} or {belief}") if key in found else same
+    yield from found.items()
 
 
 def _of_exercise(exercise: Exercise) -> Iterator[tuple[str, Mistake]]:

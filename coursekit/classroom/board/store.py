@@ -64,11 +64,15 @@ def connect(path: Path) -> sqlite3.Connection:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
         db = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.executescript(TABLES)
-        db.execute("SELECT seq, learner, id, at, exercise, status, diagnosis FROM events LIMIT 1")
-        db.execute("SELECT id, name, token, joined FROM learners LIMIT 1")
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.executescript(TABLES)
+            db.execute("SELECT seq, learner, id, at, exercise, status, diagnosis FROM events LIMIT 1")
+            db.execute("SELECT id, name, token, joined FROM learners LIMIT 1")
+        except sqlite3.Error:
+            db.close()
+            raise
     except (OSError, sqlite3.Error) as error:
         raise Bad(f"the board's file {path} cannot be used: {error}; --db names another") from None
     return db

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import errno
+import os
 import signal
 import socket
 import ssl
@@ -13,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from coursekit.classroom.board.items import Items
 from coursekit.classroom.board.server import Board, application
@@ -22,7 +22,7 @@ from coursekit.classroom.submission import Bad
 from coursekit.judging.board import PORT
 
 IDLE = 3600.0  # seconds after which a silent connection is closed
-LARGEST = 64 * 2**10  # bytes of a body that are read at all; what is taken is far less
+LARGEST = 2**20  # bytes of a body that are read at all, to be refused in words
 
 
 def start(
@@ -44,9 +44,13 @@ def start(
     tls = _tls(certificate, key)
     items = Items(chapters, lessons)
     db = db or Path(f"workshop-{datetime.date.today().isoformat()}.sqlite")
-    sockets = _sockets(port, bind)
-    port = sockets[0].getsockname()[1]
-    store = Store(db)
+    listening = _socket(port, bind)
+    port = listening.getsockname()[1]
+    try:
+        store = Store(db)
+    except Bad:
+        listening.close()
+        raise
     place = _place(address or bind or lan_address(), port, tls is not None)
     board = Board(store, items, f'join("{store.code}@{place}")')
     print(_words(board, db, port, place, tls is not None), flush=True)
@@ -54,11 +58,11 @@ def start(
         application(board),
         ssl_options=tls,
         max_body_size=LARGEST,
-        max_header_size=LARGEST,
+        max_header_size=2**14,
         idle_connection_timeout=IDLE,
     )
     try:
-        asyncio.run(_serve(server, sockets, board))
+        asyncio.run(_serve(server, listening, board))
     finally:
         store.close()
     print(f"\nStopped. Everything is kept in {db}: the same command goes on from there, and")
@@ -66,7 +70,7 @@ def start(
     return 0
 
 
-async def _serve(server: HTTPServer, sockets: list[socket.socket], board: Board) -> None:
+async def _serve(server: HTTPServer, listening: socket.socket, board: Board) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,7 +78,7 @@ async def _serve(server: HTTPServer, sockets: list[socket.socket], board: Board)
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    server.add_sockets(sockets)
+    server.add_socket(listening)
     show = asyncio.create_task(board.show())
     while not stop.is_set():  # a signal on Windows is seen when something happens
         with contextlib.suppress(TimeoutError):
@@ -126,15 +130,22 @@ def _words(board: Board, db: Path, port: int, place: str, secure: bool) -> str:
     )
 
 
-def _sockets(port: int, bind: str) -> list[socket.socket]:
+def _socket(port: int, bind: str) -> socket.socket:
     if not 0 <= port <= 65535:
         raise Bad(f"--port is a number from 0 (any that is free) to 65535; got {port}")
+    found = socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET)
     try:
-        return bind_sockets(port, bind or "0.0.0.0")
+        if os.name != "nt":  # there it would let two boards share a port
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.setblocking(False)
+        found.bind((bind, port))
+        found.listen(512)
     except OSError as error:
+        found.close()
         if error.errno == errno.EADDRINUSE:
             raise Bad(f"port {port} is in use, perhaps by another board: --port names another") from None
         raise Bad(f"cannot serve on {bind or 'this machine'}, port {port}: {error.strerror}") from None
+    return found
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
