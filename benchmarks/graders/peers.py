@@ -21,7 +21,6 @@ from pathlib import Path
 
 from benchmarks.graders import assignment, processes
 
-SECONDS = 10  # the time limit of one answer (coursekit), one cell (nbgrader), one submission (pytest); otter has none
 Class = dict[str, list[str]]  # the cells of each student
 
 OTTER = """
@@ -67,13 +66,17 @@ class Run:
 
 
 class Grader:
-    """One of the four; `python` is the interpreter of its environment, `place` an empty folder for its use."""
+    """One of the four; `python` is the interpreter of its environment, `place` a new folder for its use.
+
+    `seconds` is the time limit: of one answer (coursekit), one cell (nbgrader) or one submission (pytest, which gets
+    it twice); otter has none.
+    """
 
     name = ""
     package = ""
 
-    def __init__(self, place: Path, python: str):
-        self.place, self.python = place, python
+    def __init__(self, place: Path, python: str, seconds: int):
+        self.place, self.python, self.seconds = place, python, seconds
         self._runs = itertools.count()
         tools = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader calls alembic by its name
         self.environment = {"PATH": tools, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -127,7 +130,7 @@ class Coursekit(Grader):
         for student, cells in students.items():
             (folder / f"{student}.ipynb").write_text(json.dumps(assignment.plain(cells)))
         command = [sys.executable, "-m", "coursekit.cli", "grade", str(folder), "--out", str(place / "out")]
-        return [[*command, "--time", str(SECONDS), "--seed", "1"]]
+        return [[*command, "--time", str(self.seconds), "--seed", "1"]]
 
     def read(self, place: Path, outputs: list[str]) -> dict[str, int]:
         results = place / "out" / "results.json"
@@ -152,7 +155,7 @@ class Pytest(Grader):
             path.parent.mkdir()
             path.write_text(assignment.script(cells))
             paths.append(str(path))
-        return [[self.python, "-c", PYTEST, str(self.place / "tests" / "test_hw.py"), str(2 * SECONDS), *paths]]
+        return [[self.python, "-c", PYTEST, str(self.place / "tests" / "test_hw.py"), str(2 * self.seconds), *paths]]
 
     def read(self, place: Path, outputs: list[str]) -> dict[str, int]:
         found = {}
@@ -206,7 +209,7 @@ class Nbgrader(Grader):
                 path.parent.mkdir(parents=True)
                 path.write_text(json.dumps(assignment.for_nbgrader(students[student])))
             command = [self.python, "-m", "nbgrader", "autograde", "hw", f"--course-dir={course}"]
-            commands.append([*command, f"--Execute.timeout={SECONDS}"])
+            commands.append([*command, f"--Execute.timeout={self.seconds}"])
         return commands
 
     def read(self, place: Path, outputs: list[str]) -> dict[str, int]:
