@@ -140,13 +140,11 @@ def grade(
     FOLDER may be a zip archive of Canvas, Moodle or Gradescope, or nbgrader's course folder. It may be one file: then
     the exit status is 0 when everything asked for passed, 1 when not.
     """
-    from coursekit.classroom import course, run
+    from coursekit.classroom import run
 
     options = {"out": out, "jobs": jobs, "only": only, "chapter": chapter, "seed": seed, "seconds": time}
     options |= {"practice": practice, "scheduler": scheduler}
-    if roster or due or db or folder.suffix.lower() == ".zip":
-        finish(course.grade, folder, people=roster, due=due, db=db, **options)
-    finish(run.grade, folder, **options)
+    finish(run.grade, folder, people=roster, due=due, db=db, **options)
 
 
 DB = Annotated[Path, typer.Option(help="The gradebook.")]

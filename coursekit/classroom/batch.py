@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from coursekit.bank import index
 from coursekit.classroom.gradebook import Gradebook
-from coursekit.classroom.sandbox.warm import NotHere, Ran, Reading, Stopped, WarmParent
+from coursekit.classroom.sandbox import wire
+from coursekit.classroom.sandbox.warm import Failed, NotHere, Ran, Reading, Stopped, WarmParent
 from coursekit.classroom.submission import File, Submission, key
-from coursekit.judging.judge import Prepared, judge, prepare
+from coursekit.judging.judge import Prepared, judge, prepare, right
 from coursekit.judging.quiz import judge_quiz
 from coursekit.judging.verdict import Verdict
 from coursekit.probe.cases import Case, Fault, Groups, Outcome, Steps, Training
@@ -146,17 +149,62 @@ class Grader:
             return reading, {name: self._unreadable(name, reading) for name in self._asked(file, reading)}, True
         this = key(student, file, data)
         before = self.book.reading(this)
-        reading = before or self._read(parent, file, data)
         kept = self.book.grades(this)
+        reading, settled = (before, {}) if before else self._at_once(parent, file, data)
         asked = self._asked(file, reading)
-        new = {name: self._verdict(parent, file, data, reading, name) for name in asked if name not in kept}
+        todo = [name for name in asked if name not in kept]
+        new = {n: settled[n] if n in settled else self._verdict(parent, file, data, reading, n) for n in todo}
         new = {name: replace(verdict, walls=parent.walls) for name, verdict in new.items()}
         if new or before is None:
             self.book.keep(this, student, file.name, reading, new.values(), data)
+            parent.likely = [name for name in asked if name in index.exercises()]
         return reading, {name: (kept | new)[name] for name in asked}, bool(new or before is None)
 
-    def _read(self, parent: WarmParent, file: File, data: bytes) -> Reading:
-        return parent.read(data, file.suffix, file.name, list(index.exercises()), list(index.quizzes()))
+    def _at_once(self, parent: WarmParent, file: File, data: bytes) -> tuple[Reading, dict[str, Verdict]]:
+        """What a file says of itself, and the verdicts on what is right in it, or blank: of a class the most.
+
+        One child does for that. Whoever is not right in it is run again, in a child of its own.
+        """
+        wanted = (data, file.suffix, file.name, list(index.exercises()), list(index.quizzes()))
+        prepared: dict[str, Prepared] = {}
+        settled: dict[str, Verdict] = {}
+        for name in self._likely(parent, file):
+            with contextlib.suppress(Exception):  # ours: it is told where the exercise is run alone
+                prepared[name] = self._prepared(name)
+        trials = {name: _encoded(one) for name, one in prepared.items()}
+        refuse = frozenset[str]().union(*(one.exercise.refuse for one in prepared.values()))
+        found = parent.attempt(*wanted, trials, index.state_types(), refuse)
+        if isinstance(found, Failed):
+            return parent.read(*wanted), {}
+        reading, ran = found
+        for name, one in ran.items():
+            with contextlib.suppress(Exception):
+                if (verdict := self._settled(prepared[name], one)) is not None:
+                    settled[name] = verdict
+        return reading, settled
+
+    def _likely(self, parent: WarmParent, file: File) -> list[str]:
+        """The exercises that a file will be asked for, as far as can be said before it is read."""
+        if self.settings.only:
+            return [name for name in index.exercises() if name == self.settings.only]
+        chapters = index.chapters()
+        chapter = chapters.get(file.chapter(chapters) or self.settings.chapter or "")
+        return [e.name for e in chapter.exercises] if chapter else parent.likely
+
+    def _prepared(self, name: str) -> Prepared:
+        with self._judging:
+            return prepare(name, self.book.seed)
+
+    def _settled(self, prepared: Prepared, ran: Ran) -> Verdict | None:
+        """The verdict that needs no second look: right, or not written."""
+        telling = [_telling(case) for case in prepared.cases]
+        if len(ran.outcomes) != sum(telling):
+            return None
+        with self._judging:
+            if ran.outcomes[0].fault:
+                verdict = judge(prepared, ran.outcomes[:1] * len(telling), ran.used)
+                return verdict if verdict.status == "not_attempted" else None
+            return right(prepared, _spread(ran.outcomes, telling, prepared.expected), ran.used)
 
     def _asked(self, file: File, reading: Reading) -> list[str]:
         """What is graded: the one thing asked for, or what the chapter asks for and the file defines."""
@@ -178,8 +226,7 @@ class Grader:
         try:
             if name in index.quizzes():
                 return _quiz(name, reading)
-            with self._judging:
-                prepared = prepare(name, self.book.seed)
+            prepared = self._prepared(name)
             outcomes, used = _outcomes(parent, file, data, reading, prepared)
             with self._judging:
                 verdict = judge(prepared, outcomes, used)
@@ -220,7 +267,7 @@ def _outcomes(
         refuse = prepared.exercise.refuse
         ran = parent.run(data, file.suffix, file.name, name, sent, prepared.states, refuse)
         if isinstance(ran, Ran):
-            return _spread(ran.outcomes, cases, prepared.expected), ran.used
+            return _spread(ran.outcomes, [_on_cpu(case) for case in cases], prepared.expected), ran.used
         fault = Fault(CHECKS[ran.status], ran.reason)
     elif name in reading.broken:
         fault = Fault("runs", f"the cell that defines it does not parse: {reading.broken[name]}")
@@ -237,7 +284,18 @@ def _on_cpu(case: Case) -> bool:
     return all(x.device.type == "cpu" for x in tensors)
 
 
-def _spread(outcomes: list[Outcome], cases: list[Case], expected: list[Outcome]) -> list[Outcome]:
+def _telling(case: Case) -> bool:
+    """Whether a case is needed to know that an answer is right."""
+    return case.judged and _on_cpu(case)
+
+
+@functools.lru_cache(maxsize=256)
+def _encoded(prepared: Prepared) -> bytes:
+    """Those cases as bytes: the same for every submission."""
+    return wire.encode([case for case in prepared.cases if _telling(case)])
+
+
+def _spread(outcomes: list[Outcome], sent: list[bool], expected: list[Outcome]) -> list[Outcome]:
     """One outcome for every case: those that were not sent count as right."""
-    ran: Iterable[Outcome] = iter(outcomes)
-    return [next(ran) if _on_cpu(case) else known for case, known in zip(cases, expected, strict=True)]  # type: ignore[call-overload]
+    ran = iter(outcomes)
+    return [next(ran) if there else known for there, known in zip(sent, expected, strict=True)]

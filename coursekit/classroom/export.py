@@ -57,18 +57,13 @@ def harmless(text: str) -> str:
 
 
 def write_json(path: Path, graded: Sequence[Graded], **run: Any) -> None:
-    """Every verdict as a record, under what the run says of itself (seed, version, seconds)."""
+    """Every verdict as a record, under what the run says of itself (seed, version, seconds, similar)."""
     submissions = [
         {"student": g.student, "file": g.file, "note": remarks(g), "handed_in": g.when, "late": g.late}
         | {"exercises": [record(v) for v in g.verdicts]}
         for g in graded
     ]
     replace(path, json.dumps(run | {"submissions": submissions}, indent=1, ensure_ascii=False) + "\n")
-
-
-def extend_json(path: Path, **more: Any) -> None:
-    """Add to what the run says of itself."""
-    replace(path, json.dumps(json.loads(path.read_text(encoding="utf-8")) | more, indent=1, ensure_ascii=False) + "\n")
 
 
 def remarks(graded: Graded) -> str:

@@ -53,6 +53,12 @@ table.grid th[scope=row] { position: sticky; left: 0; background: var(--paper); 
 
 
 def report(out: Path) -> int:
+    """`coursekit report`: write the page anew, and say so."""
+    print(f"Written to {write(out)}.")
+    return 0
+
+
+def write(out: Path) -> Path:
     """Write `report.html` into the folder of results."""
     path = out / "results.json"
     try:
@@ -66,8 +72,7 @@ def report(out: Path) -> int:
         replace(out / "report.html", text)
     except OSError as error:
         raise Bad(f"cannot write to {out}: {error.strerror}") from None
-    print(f"Written to {out / 'report.html'}.")
-    return 0
+    return out / "report.html"
 
 
 def page(results: dict[str, Any]) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from coursekit import __version__
 from coursekit.bank import index
-from coursekit.classroom import batch, export, feedback, gradebook, submission, summary
-from coursekit.classroom.submission import Bad
+from coursekit.classroom import batch, export, feedback, gradebook, report, roster, similar, submission, summary
+from coursekit.classroom.submission import Bad, Submission
 
 INTERRUPTED = 130
+NOTHING = "nothing was handed in"
+PRACTICE = "Graded without walls, and marked so: an answer that sets out to cheat may have done so."
 UNREADABLE = (
     "Note: the answers ran as the user nobody, who may not read this Python's folder: imports beyond torch, NumPy and "
     "the commonest of the standard library fail. Grade as a plain user, or with a Python that all may read."
@@ -25,6 +29,9 @@ UNREADABLE = (
 def grade(
     folder: Path,
     *,
+    people: Path | None = None,
+    due: str | None = None,
+    db: Path | None = None,
     out: Path | None = None,
     jobs: int = 0,
     only: str | None = None,
@@ -34,35 +41,47 @@ def grade(
     practice: bool = False,
     scheduler: str | None = None,
 ) -> int:
-    """Grade a folder, or one file: for one file 0 says that all passed, 1 that not.
+    """Grade a folder, an archive or one file, under the names of a class list where there is one.
 
-    Where this system lacks a wall it is NotHere, unless `practice` asks for grading without walls.
+    The same command goes on where it was. For one file 0 says that all passed, 1 that not. Where this system lacks a
+    wall it is NotHere, unless `practice` asks for grading without walls.
     """
     settings = replace(checked(jobs, only, chapter, seed, seconds, practice), scheduler=scheduler)
+    deadline = roster.due_time(due) if due else None
+    listed = roster.read(people) if people else []
     out = (folder.absolute().parent / "grades") if out is None else out
     submissions, ignored = submission.find(folder, out)
+    own = roster.assign(submissions, listed) if listed else roster.Sorted(submissions, [], [])
     make(out)
     console = terminal()
     started = time.monotonic()
-    with gradebook.Gradebook(out / submission.GRADEBOOK, seed, seconds) as book:
-        done = work(console, submissions, book, settings)
+    with gradebook.Gradebook(db or out / submission.GRADEBOOK, seed, seconds) as book:
+        done = work(console, own.submissions, book, settings)
         if done is None:
             return INTERRUPTED
         graded, unreadable = done
         took = time.monotonic() - started
-        write(out, graded, book, took)
+        graded = [_remarked(g, s, deadline) for g, s in zip(graded, own.submissions, strict=True)]
+        missing = [batch.Graded(person.student, "", note=NOTHING) for person in own.missing]
+        write(out, [*graded, *missing], book, took, alike := similar.similar(own.submissions))
+        changes = book.changes()
     summary.show(console, graded, took)
-    if practice:
-        print("Graded without walls, and marked so: an answer that sets out to cheat may have done so.")
-    if unreadable:
-        print(UNREADABLE)
-    if ignored:
-        print(passed_over(ignored))
-    console.print(
-        f"Written to {out}: grades.csv, results.json, index.html, feedback/.", highlight=False, soft_wrap=True
+    lines = [*summary.people(own, graded), *summary.changed(changes), *summary.alike(alike)]
+    lines += (
+        [PRACTICE] * practice + [UNREADABLE] * unreadable + [f"Other files, passed over: {ignored}."] * bool(ignored)
     )
+    for line in (*lines, f"Written to {out}: grades.csv, results.json, index.html, feedback/, report.html."):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     passed = all(v.passed for g in graded for v in g.verdicts) and any(g.verdicts for g in graded)
-    return 0 if passed or folder.is_dir() else 1
+    one = folder.is_file() and folder.suffix.lower() in submission.SUFFIXES
+    return 0 if passed or not one else 1
+
+
+def _remarked(graded: batch.Graded, one: Submission, due: datetime.datetime | None) -> batch.Graded:
+    late = roster.lateness(one, due)
+    said = (late, *(r for r in one.remarks if not (late and r.startswith("late")))) if late else one.remarks
+    when = one.when.isoformat(timespec="seconds") if one.when else ""
+    return replace(graded, remarks=said, when=when, late=any(r.startswith("late") for r in said))
 
 
 def terminal() -> Console:
@@ -83,10 +102,6 @@ def work(
     except KeyboardInterrupt:
         print("\nStopped. What was graded is kept; the same command goes on from here.", file=sys.stderr)
         return None
-
-
-def passed_over(ignored: int) -> str:
-    return "1 other file was passed over." if ignored == 1 else f"{ignored} other files were passed over."
 
 
 def checked(
@@ -124,13 +139,17 @@ def make(out: Path) -> None:
         raise Bad(f"cannot write to {out}: {error.strerror}; --out says where else") from None
 
 
-def write(out: Path, graded: list[batch.Graded], book: gradebook.Gradebook, took: float) -> None:
+def write(
+    out: Path, graded: list[batch.Graded], book: gradebook.Gradebook, took: float, alike: list[dict[str, Any]]
+) -> None:
     """Everything that is left on disk."""
     walls = "practice" if book.version.endswith("+practice") else "full"
     about = f"Graded by coursekit {__version__}, seed {book.seed}, with {walls} walls."
     try:
         export.write_csv(out / "grades.csv", graded)
-        export.write_json(out / "results.json", graded, version=book.version, seed=book.seed, seconds=round(took, 2))
+        run = {"version": book.version, "seed": book.seed, "seconds": round(took, 2), "similar": alike}
+        export.write_json(out / "results.json", graded, **run)
         feedback.write_pages(out, graded, about)
+        report.write(out)
     except OSError as error:
         raise Bad(f"cannot write to {out}: {error.strerror}; the grades are kept in {book.path}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,9 +15,13 @@ from rich.table import Table
 from coursekit.bank import index
 from coursekit.classroom.batch import Graded
 from coursekit.classroom.export import words
+from coursekit.classroom.gradebook import Change
+from coursekit.classroom.roster import Sorted
 from coursekit.exercise import Chapter
 from coursekit.judging.verdict import STATUSES, Verdict
 
+ROWS = 60  # of a large class so many stand on the terminal
+CHANGED = 20  # so many are named
 COLOURS = {"passed": "green", "convention": "yellow", "not_attempted": "dim", "internal": "magenta"}
 
 
@@ -47,8 +52,10 @@ def _lines(console: Console, total: int) -> Callable[[Graded], None]:
 def show(console: Console, graded: Sequence[Graded], seconds: float) -> None:
     """The class as a table a chapter, the commonest named mistakes, and how fast it went."""
     for chapter in index.chapters().values():
-        if table := _table(chapter, graded):
+        if table := _table(chapter, graded[:ROWS]):
             console.print(table)
+    if len(graded) > ROWS:
+        console.print(f"These are the first {ROWS} of {len(graded)}; report.html has them all.", highlight=False)
     for line in (*_mistakes(graded), *_notes(graded)):
         console.print(line, highlight=False, soft_wrap=True)
     fresh = sum(g.fresh for g in graded)
@@ -105,3 +112,30 @@ def _notes(graded: Sequence[Graded]) -> Iterator[str]:
         ours = [v.exercise for v in g.verdicts if v.status == "internal"]
         if ours:
             yield f"{escape(g.file)}: our mistake in {', '.join(ours)}; not held against {escape(g.student)}."
+
+
+def people(own: Sorted, graded: Sequence[Graded]) -> Iterator[str]:
+    """What the list and the date say of the class."""
+    late = [g.student for g in graded if g.late]
+    for those, what in (
+        (late, "late"),
+        ([p.student for p in own.missing], "handed in nothing"),
+        (own.strangers, "not on the roster"),
+    ):
+        if those:
+            yield f"{len(those)} {what}: {'; '.join(those)}."
+
+
+def changed(changes: Sequence[Change]) -> Iterator[str]:
+    """Whose grade is another since the course was changed."""
+    if changes:
+        yield f"Since the course was changed, {len(changes)} grades are others; the old ones are kept:"
+    for c in changes[:CHANGED]:
+        yield f"  {c.student}, {c.exercise}: {c.before:g} ({c.status_before}) -> {c.now:g} ({c.status})"
+    if len(changes) > CHANGED:
+        yield f"  and {len(changes) - CHANGED} more"
+
+
+def alike(pairs: Sequence[dict[str, Any]]) -> Iterator[str]:
+    if pairs:
+        yield f"{len(pairs)} pairs are alike in what few others wrote, a hint to look and no verdict: see report.html."

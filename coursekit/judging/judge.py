@@ -79,7 +79,7 @@ def prepare(exercise: Exercise | str, seed: int = 0) -> Prepared:
 def judge(prepared: Prepared, outcomes: list[Outcome], used: frozenset[str] | set[str] = frozenset()) -> Verdict:
     """The verdict on an answer that gave these outcomes and uses these library names."""
     exercise = prepared.exercise
-    blank = Verdict(exercise.name, "passed", exercise.points, exercise.points, hints=exercise.hints)
+    blank = _blank(exercise)
     fault = outcomes[0].fault
     unknown = fault is not None and "NameError" in fault.message and LOCKED not in fault.message
     if (
@@ -90,10 +90,26 @@ def judge(prepared: Prepared, outcomes: list[Outcome], used: frozenset[str] | se
         words = f"{exercise.name} is to be written by hand here, and yours calls {called}."
         return replace(blank, status="refused", points=0, message=words, diagnosis="delegated", title="delegated")
     found = _differences(prepared, outcomes)
-    checks = evidence.checks(prepared, outcomes, found)
     if not found:
-        return replace(blank, message=evidence.praise(prepared) + evidence.aside(prepared, outcomes), checks=checks)
+        return _passed(prepared, outcomes)
+    checks = evidence.checks(prepared, outcomes, found)
     return _failed(prepared, outcomes, replace(blank, points=0, checks=checks), found)
+
+
+def right(prepared: Prepared, outcomes: list[Outcome], used: frozenset[str] | set[str]) -> Verdict | None:
+    """The verdict on an answer that is right; None for any other, without a look at why."""
+    if _refused(prepared.exercise, set(used), outcomes) or _differences(prepared, outcomes):
+        return None
+    return _passed(prepared, outcomes)
+
+
+def _blank(exercise: Exercise) -> Verdict:
+    return Verdict(exercise.name, "passed", exercise.points, exercise.points, hints=exercise.hints)
+
+
+def _passed(prepared: Prepared, outcomes: list[Outcome]) -> Verdict:
+    words = evidence.praise(prepared) + evidence.aside(prepared, outcomes)
+    return replace(_blank(prepared.exercise), message=words, checks=evidence.checks(prepared, outcomes, []))
 
 
 def _differences(prepared: Prepared, outcomes: list[Outcome]) -> list[Difference]:

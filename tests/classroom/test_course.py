@@ -15,7 +15,7 @@ import zipfile
 
 import pytest
 
-from coursekit.classroom import course
+from coursekit.classroom import course, run
 from coursekit.classroom.sandbox.warm import lacking
 from coursekit.classroom.submission import Bad
 
@@ -42,7 +42,7 @@ def graded(tmp_path_factory):
         "only": "bias_correction",
         "practice": PRACTICE,
     }
-    assert course.grade(place / "submissions.zip", **options, seed=5) == 0
+    assert run.grade(place / "submissions.zip", **options, seed=5) == 0
     return place, options
 
 
@@ -58,7 +58,7 @@ def test_under_the_names_of_the_list(graded):
     assert points == {"Lovelace, Ada": [1], "Diddley, Bo": [0], "eve": [0], "Twombly, Cy": []}
     assert found["Diddley, Bo"]["late"] and "late, as Canvas says" in found["Diddley, Bo"]["note"]
     assert not found["Lovelace, Ada"]["late"] and found["Lovelace, Ada"]["handed_in"]
-    assert found["Twombly, Cy"]["note"] == course.NOTHING
+    assert found["Twombly, Cy"]["note"] == run.NOTHING
     assert "leads out of the archive" in found["eve"]["note"] and "not on the roster" in found["eve"]["note"]
     table = list(csv.DictReader((graded[0] / "out" / "grades.csv").read_text(encoding="utf-8").splitlines()))
     assert {row["student"]: row["bias_correction"] for row in table}["Lovelace, Ada"] == "1"
@@ -68,12 +68,12 @@ def test_by_hand_with_a_reason(graded, capsys):
     place, options = graded
     db = options["db"]
     course.override("Diddley, Bo", "bias_correction", 0.5, reason="showed it <b>orally</b>", db=db)
-    course.grade(place / "submissions.zip", **options)
+    run.grade(place / "submissions.zip", **options)
     (row,) = results(place / "out")["Diddley, Bo"]["exercises"]
     assert row["points"] == 0.5 and row["status"] == "wrong" and "showed it <b>orally</b>" in row["message"]
     assert "&lt;b&gt;orally" in (place / "out" / "feedback" / "Diddley-Bo.html").read_text(encoding="utf-8")
     course.override("Diddley, Bo", "bias_correction", None, reason="a mistake", db=db)
-    course.grade(place / "submissions.zip", **options)
+    run.grade(place / "submissions.zip", **options)
     (row,) = results(place / "out")["Diddley, Bo"]["exercises"]
     assert row["points"] == 0 and "orally" not in row["message"]
     kept = sqlite3.connect(db).execute("SELECT points, reason FROM overrides ORDER BY id").fetchall()
@@ -116,7 +116,7 @@ def test_a_grade_is_given_again(graded, capsys):
 def test_a_course_that_changes_keeps_the_old_grades_and_says_who_changes(graded, capsys):
     """A new version grades anew; where that gives something else it is said, and the old grade is still there."""
     place, options = graded
-    course.grade(place / "submissions.zip", **options)
+    run.grade(place / "submissions.zip", **options)
     assert "the course was changed" not in capsys.readouterr().out
     db = sqlite3.connect(options["db"])
     with db:  # as if an earlier version had given Ada nothing
@@ -124,7 +124,7 @@ def test_a_course_that_changes_keeps_the_old_grades_and_says_who_changes(graded,
         db.execute(
             "UPDATE grades SET version = ?, points = 0, status = 'wrong' WHERE student = 'Lovelace, Ada'", (earlier,)
         )
-    course.grade(place / "submissions.zip", **options)
+    run.grade(place / "submissions.zip", **options)
     said = capsys.readouterr().out
     assert "Since the course was changed, 1 grades are others" in said
     assert "Lovelace, Ada, bias_correction: 0 (wrong) -> 1 (passed)" in said
@@ -134,7 +134,7 @@ def test_a_course_that_changes_keeps_the_old_grades_and_says_who_changes(graded,
 SERVER = """
 import os, sys
 from pathlib import Path
-from coursekit.classroom import course
+from coursekit.classroom import run
 for line in sys.stdin:
     pid = os.fork()
     if pid == 0:
@@ -142,7 +142,7 @@ for line in sys.stdin:
         os.setsid()
         place, db, out = map(Path, sys.argv[1:4])
         practice = sys.argv[4] == "True"
-        os._exit(course.grade(place, db=db, out=out, jobs=1, only="bias_correction", practice=practice))
+        os._exit(run.grade(place, db=db, out=out, jobs=1, only="bias_correction", practice=practice))
     print(pid, flush=True)
     os.waitpid(pid, 0)
     print("ended", flush=True)
@@ -174,7 +174,7 @@ def test_killed_25_times_nothing_is_lost_and_nothing_doubled(tmp_path):
             seen = now
         server.stdin.close()
     assert 0 < len(seen) < count, "killed in the middle"
-    assert course.grade(place, db=db, out=tmp_path / "again", jobs=1, only="bias_correction", practice=PRACTICE) == 0
+    assert run.grade(place, db=db, out=tmp_path / "again", jobs=1, only="bias_correction", practice=PRACTICE) == 0
     after = rows(db)
     assert after[: len(seen)] == seen and len(after) == len({row[1] for row in after}) == count
     points = {student: s["exercises"][0]["points"] for student, s in results(tmp_path / "again").items()}

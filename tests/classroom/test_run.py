@@ -18,6 +18,7 @@ import pytest
 from coursekit.bank import index
 from coursekit.classroom import batch, run, submission
 from coursekit.classroom.demo import notebook, predicted, script, slip
+from coursekit.classroom.sandbox import wire
 from coursekit.classroom.sandbox.warm import Reading, lacking
 from coursekit.judging.judge import prepare
 from coursekit.judging.source import solution_source, stub
@@ -173,7 +174,8 @@ class _NoParent:
 
 def test_our_own_mistake_is_not_held_against_anyone(tmp_path, monkeypatch, capsys):
     (tmp_path / "ada.py").write_bytes(script(["def identity(x):\n    return x"]))
-    monkeypatch.setattr(batch, "judge", lambda *_: 1 / 0)
+    for name in ("judge", "right"):
+        monkeypatch.setattr(batch, name, lambda *_: 1 / 0)
     assert grade(tmp_path / "ada.py", out=tmp_path / "out", only="identity") == 1
     (row,) = json.loads((tmp_path / "out" / "results.json").read_text())["submissions"][0]["exercises"]
     assert row["status"] == "internal" and "ZeroDivisionError" in row["message"]
@@ -239,8 +241,10 @@ def test_cases_of_a_gpu_are_not_sent(monkeypatch):
     """What a child cannot run counts as right; the rest is sent in order."""
     prepared = prepare("adam", 3)
     monkeypatch.setattr(batch, "_on_cpu", lambda case: case is not prepared.cases[1])
-    sent = [x for x, case in zip(prepared.expected, prepared.cases, strict=True) if case is not prepared.cases[1]]
-    assert batch._spread(sent, prepared.cases, prepared.expected) == prepared.expected
+    sent = [batch._on_cpu(case) for case in prepared.cases]
+    ran = [x for x, there in zip(prepared.expected, sent, strict=True) if there]
+    assert batch._spread(ran, sent, prepared.expected) == prepared.expected
+    assert len(wire.decode(batch._encoded.__wrapped__(prepared))) == sum(c.judged for c in prepared.cases) - 1
 
 
 @pytest.mark.parametrize(

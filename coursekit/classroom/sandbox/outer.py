@@ -119,6 +119,7 @@ def walls_of_a_child(setting: Setting, keep: int) -> str:
 
 
 def _warm_parent(setting: Setting) -> None:
+    sys.modules["dill"] = None  # type: ignore[assignment]  # torch loads it where there is one, and it wants to write
     from coursekit.classroom.sandbox import parent  # torch: only now, and within the walls
 
     parent.main(setting)

@@ -25,6 +25,7 @@ START = "import sys; sys.path.insert(0, sys.argv[1]); from coursekit.classroom.s
 ROOT = Path(__file__).resolve().parents[3]
 FAULTS = {"delegated", "attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype"}
 PATIENCE = 30.0  # more seconds until the parent itself is taken for dead: ending a hundred processes takes some
+TOGETHER = 1.0  # seconds for the functions of a file that are tried in one child
 SLACK = 3.0  # seconds beyond the time limit, for starting and sending, before a child is ended from outside
 
 
@@ -73,6 +74,7 @@ class WarmParent:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self.walls = "practice" if practice else "full"  # how every verdict on what it ran is marked
+        self.likely: list[str] = []  # the exercises of the file before, and so most likely of the next
         self.unreadable = False  # whether the children's user may not read the interpreter's folder
 
     def __enter__(self) -> WarmParent:
@@ -88,6 +90,27 @@ class WarmParent:
         if isinstance(found, Failed):
             return Reading(unreadable=f"reading it did not end well: {found.reason}", status=found.status)
         return found
+
+    def attempt(
+        self,
+        data: bytes,
+        suffix: str,
+        label: str,
+        wanted: list[str],
+        quizzes: list[str],
+        trials: dict[str, bytes],
+        states: dict[str, tuple[str, ...]],
+        refuse: Collection[str],
+    ) -> tuple[Reading, dict[str, Ran]] | Failed:
+        """What a file defines, and what its functions gave that ran without a fault or are not written, in one child.
+
+        `trials` holds for each function its cases as `wire.encode` made them, none of which is to tell why an answer
+        is wrong. The functions share a process and the time: whoever is wrong there is to be run alone.
+        """
+        sent = {name: torch.frombuffer(bytearray(cases), dtype=torch.uint8) for name, cases in trials.items()}
+        job: dict[str, Any] = {"kind": "try", "wanted": wanted, "quizzes": quizzes, "trials": sent, "states": states}
+        job |= {"refuse": sorted(refuse), "seconds": min(self.seconds / 4, TOGETHER)}
+        return self._perform(job, data, suffix, label, lambda tree: _tried(tree, set(trials)))
 
     def run(
         self,
@@ -125,7 +148,7 @@ class WarmParent:
     def _perform(self, job: dict[str, Any], data: bytes, suffix: str, label: str, read: Any) -> Any:
         source = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
         job |= {"source": source, "suffix": suffix, "label": cut(label)}
-        job["seconds"] = self.seconds
+        job.setdefault("seconds", self.seconds)
         frame = wire.encode(job)
         for _ in range(2):  # a parent that was ended gets one more try
             answer = (
@@ -249,9 +272,17 @@ def _reading(tree: Any) -> Reading:
     return Reading(None if chapter is None else _text(chapter), functions, answers, broken)
 
 
-def _ran(tree: Any, count: int) -> Ran:
+def _tried(tree: Any, names: set[str]) -> tuple[Reading, dict[str, Ran]]:
+    if not isinstance(tree, dict) or not isinstance(tree.get("ran"), dict) or not tree["ran"].keys() <= names:
+        raise ValueError("nothing that was tried")
+    if not isinstance(reading := tree.get("reading"), torch.Tensor) or reading.dtype is not torch.uint8:
+        raise ValueError("no reading")
+    return _reading(wire.decode(bytes(reading.numpy()))), {name: _ran(ran, None) for name, ran in tree["ran"].items()}
+
+
+def _ran(tree: Any, count: int | None) -> Ran:
     outcomes = _list(tree.get("outcomes") if isinstance(tree, dict) else None)
-    if len(outcomes) != count:
+    if count is not None and len(outcomes) != count:
         raise ValueError("not one outcome for each case")
     return Ran([_outcome(x) for x in outcomes], frozenset(map(_text, _list(tree.get("used")))))
 
