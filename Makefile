@@ -25,7 +25,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 NBVAL := $(PYTEST) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 120
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-.PHONY: help lab setup test lint types drift audit notebooks solutions unit bench gpu demo format clean
+.PHONY: help lab setup test lint types drift audit notebooks solutions unit bench gpu demo site format clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -76,6 +76,10 @@ gpu: .venv/bench.stamp ## on a machine with an NVIDIA card: the tests that need 
 demo: .venv/lab.stamp ## a sample class of 30 submissions, made and graded in demo/
 	@$(BIN)/coursekit demo --out demo
 
+# The lessons are run the first time, some 10 minutes, and again only when they or what they run on change.
+site: .venv/dev.stamp ## the course as pages to read, in build/site/html (SOLUTIONS=yes: with the answers)
+	$(call step,$@,$(BIN)/python site/build.py $(if $(filter yes,$(SOLUTIONS)),--solutions))
+
 format: .venv/dev.stamp ## lay out the code, and mend what ruff can mend
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
@@ -94,9 +98,9 @@ $(BIN)/python$(EXE):
 	@touch $@
 
 .venv/dev.stamp: .venv/lab.stamp
-	@$(INSTALL) '.[lab,grade,cluster,dev]'
+	@$(INSTALL) '.[lab,grade,cluster,site,dev]'
 	@touch $@
 
 .venv/bench.stamp: .venv/dev.stamp
-	@$(INSTALL) '.[lab,grade,cluster,dev,bench]'
+	@$(INSTALL) '.[lab,grade,cluster,site,dev,bench]'
 	@touch $@
