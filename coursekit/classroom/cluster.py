@@ -30,6 +30,7 @@ TRIES = 2
 CONNECT = 10.0  # seconds
 POLL = 0.25  # seconds between two looks at which workers there are
 PATIENCE = 30.0  # seconds without any worker
+ERRORS = {"NotHere": NotHere, "Reborn": Reborn}  # a worker's, which mean something here
 
 
 def run(
@@ -48,9 +49,11 @@ async def _run(
 ) -> tuple[list[Graded], bool]:
     from distributed import Client
 
+    client = Client(settings.scheduler, asynchronous=True, timeout=CONNECT, set_as_default=False)
     try:
-        client = await Client(settings.scheduler, asynchronous=True, timeout=CONNECT, set_as_default=False)
+        await client
     except (OSError, ValueError, TypeError, ImportError) as error:
+        await client.close()
         said = " ".join(str(error).split()) or type(error).__name__
         raise Bad(f"no Dask scheduler answers at {settings.scheduler}: {said}") from None
     async with client:
@@ -67,6 +70,10 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, RuntimeError) else f"{type(error).__name__}: {error}"
 
 
 def _say(line: str) -> None:
@@ -196,19 +203,23 @@ class Dispatcher:
             if found["version"] != mine:
                 raise NotHere(f"it has coursekit {found['version']}, and {mine} is wanted")
         except Exception as error:
-            why = str(error) if isinstance(error, NotHere) else f"{type(error).__name__}: {error}"
-            self.events.put_nowait(partial(self._pass_over, address, why))
+            self.events.put_nowait(partial(self._pass_over, address, _words(error)))
         else:
             self.events.put_nowait(partial(self._welcome, address, found))
 
     async def _call(self, address: str, function: Callable[..., Any], *args: Any) -> Any:
-        """Have a worker make a call, and wait for what it gives."""
+        """Have a worker make a call, and wait for what it gives, or the error."""
         payload = pickle.dumps(Call(function, *args))
         future = self.client.submit(pickle.loads, payload, workers=[address], pure=False)
         try:
-            return await future
+            kind, found = await future
         finally:
             future.release()
+        if kind in ERRORS:
+            raise ERRORS[kind](found)
+        if kind:
+            raise RuntimeError(f"{kind}: {found}")
+        return found
 
     def _welcome(self, address: str, found: dict[str, Any]) -> None:
         self.meeting.pop(address, None)
@@ -307,7 +318,7 @@ class Dispatcher:
         else:
             worker.flying.pop(i)
             worker.alone = False
-            self._failed(i, f"{type(error).__name__}: {error}")
+            self._failed(i, _words(error))
 
     def _failed(self, i: int, why: str) -> None:
         """Try a submission once more, alone; after that set it aside, with the reason, and held against nobody."""

@@ -20,8 +20,10 @@ from coursekit.classroom.gradebook import verdict_of
 from coursekit.classroom.sandbox.warm import Reading, WarmParent
 from coursekit.classroom.submission import File, Submission
 from coursekit.judging.verdict import Verdict
+from coursekit.probe.values import cut
 
 IDLE = 60.0  # seconds after which a worker ends its warm parent
+VERSION = gradebook.version()  # of what is loaded, also where the files are changed while a worker runs
 HOST = 64  # warm parents on one host, at most: the system counts their children together
 
 
@@ -110,16 +112,27 @@ def read_record(record: dict[str, Any]) -> tuple[str, Reading | None, list[Verdi
 
 
 class Call:
-    """Pickled, it is a call that is made where it is unpickled: a scheduler that passes it on needs no coursekit."""
+    """Pickled, it is a call that is made where it is unpickled: a scheduler that passes it on needs no coursekit.
+
+    What comes of it is what `answer` gives.
+    """
 
     def __init__(self, function: Callable[..., Any], *args: Any):
         self.function, self.args = function, args
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return self.function, self.args
+        return answer, (self.function, *self.args)
 
 
 # ---- at work
+
+
+def answer(function: Callable[..., Any], *args: Any) -> tuple[str, Any]:
+    """`""` and what a call gives, or the kind and the words of its error: not every error can be sent as it is."""
+    try:
+        return "", function(*args)
+    except Exception as error:
+        return type(error).__name__, cut(str(error))
 
 
 class Reborn(RuntimeError):
@@ -163,7 +176,7 @@ def look(seconds: float, practice: bool) -> dict[str, Any]:
     """What a worker is, told once its warm parent stands."""
     with _warm(seconds, practice) as parent:
         parent.read(b"", ".py", "", [], [])
-        return {"version": gradebook.version(), "pid": os.getpid(), "unreadable": parent.unreadable}
+        return {"version": VERSION, "pid": os.getpid(), "unreadable": parent.unreadable}
 
 
 def perform(job: dict[str, Any]) -> list[dict[str, Any]]:
