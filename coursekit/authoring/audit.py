@@ -11,11 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from coursekit.authoring.beside import each
 from coursekit.authoring.cells import answer_literal
 from coursekit.authoring.notebooks import ROOT, build
 from coursekit.bank import index
@@ -48,16 +50,21 @@ def author_check(
     chosen = list(index.chapters().values() if chapters is None else chapters)
     complaints = list(_names(chosen))
     print(HEAD)
-    for exercise in (e for chapter in chosen for e in chapter.exercises):
-        audit = Audit(exercise)
-        with one_thread():
-            complaints += audit.complaints(seeds)
-        print(audit.row(), flush=True)
+    for found, row in each(partial(_examined, seeds=seeds), [e for c in chosen for e in c.exercises]):
+        complaints += found
+        print(row, flush=True)
     for quiz in (q for chapter in chosen for q in chapter.quizzes):
         complaints += [f"{quiz.name}: {words}" for words in _guarded(_quiz, quiz)]
     if root is not None:
         complaints += build(root, check=True, chapters=chosen)
     return list(dict.fromkeys(complaints))
+
+
+def _examined(exercise: Exercise, seeds: tuple[int, ...]) -> tuple[list[str], str]:
+    """The complaints about an exercise, and its row."""
+    audit = Audit(exercise)
+    with one_thread():
+        return audit.complaints(seeds), audit.row()
 
 
 def check_named(names: Iterable[str] = ()) -> list[str]:

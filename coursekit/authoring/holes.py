@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from coursekit.authoring.beside import each
 from coursekit.bank import index
 from coursekit.exercise import Exercise, Slip
 from coursekit.judging.check import one_thread
@@ -108,15 +109,18 @@ def audit(names: Iterable[str] = (), details: bool = False) -> list[str]:
     complaints: list[str] = []
     chosen = [index.exercise(name) for name in names] or list(index.exercises().values())
     print(HEAD)
-    for exercise in chosen:
-        with one_thread():
-            holes = Holes(exercise).look()
-        print(holes.row(), flush=True)
-        if details:
-            print(*(f"    slip {slip}: named {as_}" for slip, as_ in holes.named.items()), sep="\n")
-            print(*(f"    the same: as if {_words(edit)}" for edit in holes.same), sep="\n")
-        complaints += holes.complaints()
+    for row, more, found in each(_looked, chosen):
+        print("\n".join([row, *more] if details else [row]), flush=True)
+        complaints += found
     return complaints
+
+
+def _looked(exercise: Exercise) -> tuple[str, list[str], list[str]]:
+    """The row of an exercise, the details, and the complaints."""
+    with one_thread():
+        holes = Holes(exercise).look()
+    more = [f"    slip {slip}: named {as_}" for slip, as_ in holes.named.items()]
+    return holes.row(), [*more, *(f"    the same: as if {_words(edit)}" for edit in holes.same)], holes.complaints()
 
 
 def _words(edit: Edit) -> str:
