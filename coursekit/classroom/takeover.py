@@ -71,9 +71,9 @@ def judged(name: str, env: Mapping[str, Any]) -> Verdict:
 # ---- the notebook
 
 HOW = {
-    "nbgrader": "Write each function, and give each answer, where `YOUR CODE HERE` stands, and take out the line that "
-    "raises. The cell below it says what is right or names the mistake, and ends in your points; run it as often as "
-    "you like.",
+    "nbgrader": "Write each function where `YOUR CODE HERE` stands, and each answer in place of `...`; take out the "
+    "line that raises. The cell below it says what is right or names the mistake, and ends in your points; run it as "
+    "often as you like.",
     "otter": "Write each function in place of the line that raises, and each answer in place of `...`. The cell below "
     "it says what is right or names the mistake; run it as often as you like.",
 }
@@ -144,7 +144,7 @@ def _cells(kind: str, chapter: Chapter) -> Iterator[NotebookNode]:
     if kind == "otter":
         yield _raw("config", OTTER_CONFIG.format(chapter=chapter.id))
     yield new_markdown_cell("\n\n".join(filter(None, (f"# {chapter.title}", chapter.intro, HOW[kind]))), id="title")
-    yield _code("imports", _imports(blank["", "imports"]), locked=True)
+    yield _code("imports", _imports(blank["", "imports"]), **{"locked": True} if kind == "nbgrader" else {})
     items: tuple[Exercise | Quiz, ...] = (*chapter.exercises, *chapter.quizzes)
     for item in items:
         if isinstance(item, Exercise):
