@@ -70,7 +70,13 @@ html_theme_options = {
 html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_copyright = False
+html_search_scorer = "scorer.js"
 mathjax_path = "mathjax/tex-chtml.js"
+
+
+def _say(app, docname: str, source: list[str]) -> None:
+    if docname.startswith("notebooks/"):
+        print(f"site: {docname}", flush=True)  # a lesson that is to be run takes its time
 
 
 def setup(app) -> None:
@@ -79,6 +85,7 @@ def setup(app) -> None:
     (out / "static" / "movable.css").write_text(base.css(), encoding="utf-8")
     app.config.html_static_path = [*app.config.html_static_path, str(out / "static")]
     app.config.nb_execution_cache_path = str(out / ".jupyter_cache" / _runs_on())
+    app.connect("source-read", _say)
     app.connect("doctree-read", figures.on_read)
     app.connect("autodoc-process-docstring", docstrings.on_docstring, priority=1)  # before napoleon
     app.connect("autodoc-skip-member", docstrings.on_member)

@@ -171,6 +171,7 @@ def browse(chromium, built) -> Iterator[Any]:
     for page in opened:
         page.close()
     server.shutdown()
+    server.server_close()
     assert wrong == []
 
 
