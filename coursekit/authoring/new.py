@@ -279,7 +279,8 @@ def _said(root: Path, words: dict[str, str], files: list[Path], known: bool) -> 
     name, chapter = words["name"], words["id"]
     head = f"{name} is added to chapter {chapter}" if known else f"Chapter {chapter}, with one exercise, {name}"
     lines = [f"{head}. It works as it is: a small example to turn into yours, file by file, in this order."]
-    lines += [f"  {place:<42} {what}" for place, what in _order(root, files)]
+    wide = max(len(path.relative_to(root).as_posix()) for path in files)
+    lines += [f"  {place:<{wide}}  {what}" for place, what in _order(root, files)]
     lines.append(f"Then: coursekit author build; coursekit author check {chapter}; coursekit author audit {name}")
     return "\n".join(lines)
 
