@@ -98,10 +98,11 @@ def _slips() -> Iterator[tuple[Chapter, dict[str, str], dict[str, str]]]:
 
 def _handed(i: int, kind: str, chapter: Chapter, cells: dict[str, str], slips: dict[str, str]) -> Made:
     """A notebook or a script with these cells in place of the answers, all others right."""
-    written = [cells.get(e.name) or solution_source(e.answer) for e in chapter.exercises]
-    written.insert(0, f'from torch import Tensor\n\nAUTHOR = "student {i}"')
+    own = {e.name: cells.get(e.name) or solution_source(e.answer) for e in chapter.exercises}
+    needed = {n.__name__: solution_source(n) for e in chapter.exercises for n in e.needs if n.__name__ not in own}
+    written = [f'from torch import Tensor\n\nAUTHOR = "student {i}"', *needed.values(), *own.values()]
     data = demo.script(written) if i % 4 == 1 else demo.notebook(chapter, written)
-    right = tuple(e.name for e in chapter.exercises if e.name not in cells)
+    right = tuple(name for name in (*needed, *own) if name not in cells)
     return Made(f"student{i:05d}", kind, ".py" if i % 4 == 1 else ".ipynb", data, right, slips)
 
 
