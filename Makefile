@@ -50,7 +50,7 @@ types: .venv/dev.stamp ## mypy
 	$(call step,$@,$(BIN)/mypy)
 
 unit: .venv/dev.stamp ## unit tests and doctests
-	$(call step,$@,COURSEKIT_PROGRESS=off $(PYTEST))
+	$(call step,$@,COURSEKIT_PROGRESS=off $(PYTEST) --dist loadfile)
 
 drift: .venv/dev.stamp ## the bank is two-sided, and the generated notebooks are in step with it
 	$(call step,$@,$(BIN)/coursekit author check)
@@ -65,9 +65,10 @@ notebooks: .venv/dev.stamp ## every lesson and every exercise notebook runs
 solutions: .venv/dev.stamp ## every solution notebook runs, and every check in it passes
 	$(call step,$@,COURSEKIT_PROGRESS=off COURSEKIT_STRICT=1 $(NBVAL) solutions/*.ipynb)
 
-bench: .venv/bench.stamp ## speed beside torch, JAX and numba, and the cost of a check: tables in benchmarks/results (10 minutes)
+bench: .venv/bench.stamp ## speed beside torch, JAX and numba, a check, graders: tables in benchmarks/results (20 minutes)
 	@COURSEKIT_PROGRESS=off $(BIN)/python -m benchmarks.speed
 	@COURSEKIT_PROGRESS=off $(BIN)/python benchmarks/checks.py
+	@COURSEKIT_PROGRESS=off $(BIN)/python -m benchmarks.graders
 
 gpu: .venv/bench.stamp ## on a machine with an NVIDIA card: the tests that need one, then the speed
 	$(call step,$@,COURSEKIT_PROGRESS=off $(BIN)/python -m pytest -m cuda)
