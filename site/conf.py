@@ -70,7 +70,7 @@ html_theme_options = {
 html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_copyright = False
-html_search_scorer = "scorer.js"
+html_search_scorer = str(HERE / "scorer.js")  # read as it stands, from where Sphinx was started
 mathjax_path = "mathjax/tex-chtml.js"
 
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 INNER = ("checks", "docs")  # modules of the reference that teach nothing
 # what teachers and authors read; those in docs/ are found by themselves
 PAPERS = ("SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
-LINK = re.compile(r"(!?)\[([^\]\n]*)\]\(([^()\s]+)\)")
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^()\s]+)\)")
 NOTEBOOK = re.compile(r"`((?:notebooks|exercises)/(\d\d_\w+))\.ipynb`")
 
 FOLD = '<details class="{kind}">\n<summary>{title}</summary>\n\n{words}\n\n</details>'
