@@ -169,7 +169,7 @@ class Base(web.RequestHandler):
 
 
 class Join(Base):
-    def post(self) -> None:
+    async def post(self) -> None:
         """A new learner, or (with the token) one who is here already: the pseudonym and what the board shows."""
         body, board = self.body("code", "name", "token"), self.board
         self.slow(board.joins, self.request.remote_ip)
@@ -178,19 +178,22 @@ class Join(Base):
         token = body.get("token")
         found = board.learners.get(digest(token)) if isinstance(token, str) and token.isascii() else None
         if found is None:
-            found, token = self.new(body.get("name") or "")
+            found, token = await self.new(body.get("name") or "")
         about = {"items": [item.name for item in board.items.all], "version": coursekit.__version__}
         self.set_header("Content-Type", "application/json")
         self.finish({"token": token, "name": found.name} | about)
 
-    def new(self, name: Any) -> tuple[Learner, str]:
+    async def new(self, name: Any) -> tuple[Learner, str]:
         board = self.board
         if not isinstance(name, str) or len(name) > names.LONGEST:
             raise Refusal(400, f"a name has at most {names.LONGEST} characters")
         if len(board.learners) >= MOST_LEARNERS:
             raise Refusal(403, f"the board is full: {MOST_LEARNERS} have joined")
         wanted = names.fit(name) or names.given()
-        learner, token = board.store.add_learner(names.free(wanted, set(board.state.names.values())), time.time())
+        try:  # in a thread: the disk may take its time, and a whole class joins at once
+            learner, token = await asyncio.to_thread(board.store.add_learner, wanted, time.time())
+        except sqlite3.Error:
+            raise Refusal(503, "the board cannot write it down now", 5) from None
         board.learners[digest(token)] = learner
         board.state.join(learner)
         return learner, token

@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from coursekit.classroom.board.names import free
 from coursekit.classroom.submission import Bad
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # of join codes: nothing that is read as something else
@@ -86,6 +87,7 @@ class Store:
         self._lock = threading.Lock()
         self.code = self._once("code", lambda: "".join(secrets.choice(ALPHABET) for _ in range(6)))
         self.key = self._once("key", lambda: secrets.token_urlsafe(24))
+        self._names = {learner.name for learner in self.learners().values()}
         self._queue: queue.SimpleQueue[tuple[Event, Future[bool]] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="board's writer", daemon=True)
         self._writer.start()
@@ -110,11 +112,13 @@ class Store:
         return {token: Learner(*rest) for token, *rest in rows}
 
     def add_learner(self, name: str, at: float) -> tuple[Learner, str]:
-        """A new learner and the token that only this learner has; UNIQUE in the file keeps names apart."""
+        """A new learner, under this name or (where it is taken) this with a number, and the token of that learner."""
         token = secrets.token_urlsafe(24)
         with self._lock:
-            row = self._db.execute("INSERT INTO learners VALUES (NULL, ?, ?, ?)", (name, digest(token), at))
-        return Learner(int(row.lastrowid or 0), name, at), token
+            own = free(name, self._names)
+            row = self._db.execute("INSERT INTO learners VALUES (NULL, ?, ?, ?)", (own, digest(token), at))
+            self._names.add(own)
+        return Learner(int(row.lastrowid or 0), own, at), token
 
     def erase(self, learner: int) -> None:
         """Take out a learner with all events."""

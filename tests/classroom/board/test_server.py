@@ -7,7 +7,7 @@ import http.client
 import json
 import re
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -20,20 +20,24 @@ from tests.classroom.board.conftest import Served
 PRIVATE = ["board", "projector", "stream", "stream?view=projector", "export/events.csv", "export/workshop.json"]
 
 
-def listen(served: Served, count: int, view: str = "") -> list[tuple[str, dict]]:
-    """The first `count` messages of the instructor's stream."""
+def messages(served: Served, view: str = "") -> Iterator[dict]:
+    """What the instructor's stream says, from the whole on."""
     with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)) as connection:
         connection.request("GET", f"/stream?view={view}", headers={"Cookie": served.cookie})
         answer = connection.getresponse()
         assert answer.getheader("Content-Type") == "text/event-stream"
-        found, kind = [], ""
-        while len(found) < count:
-            line = answer.readline().decode()
+        kind = ""
+        while line := answer.readline().decode():
             if line.startswith("event: "):
                 kind = line.split()[1]
             elif line.startswith("data: "):
-                found.append((kind, json.loads(line.removeprefix("data: "))))
-        return found
+                yield {"kind": kind} | json.loads(line.removeprefix("data: "))
+
+
+def whole(served: Served, view: str = "") -> dict:
+    """The first message: everything."""
+    with closing(messages(served, view)) as stream:
+        return next(stream)
 
 
 # ---- learners
@@ -43,22 +47,20 @@ def test_an_event_reaches_the_table(served):
     ada = served.join("Ada")
     assert served.post(ada["token"], diagnosis="m_not_corrected") == (200, "{}")
     assert served.post(ada["token"], status="passed")[0] == 200
-    ((kind, whole),) = listen(served, 1)
-    assert kind == "whole"
-    assert whole["names"] == [[1, "Ada"]]
-    item = [item["name"] for item in whole["items"]].index("adam")
-    assert [row[:4] for row in whole["cells"]] == [[1, item, "passed", 2]]
+    found = whole(served)
+    assert found["kind"] == "whole"
+    assert found["names"] == [[1, "Ada"]]
+    item = [item["name"] for item in found["items"]].index("adam")
+    assert [row[:4] for row in found["cells"]] == [[1, item, "passed", 2]]
 
 
 def test_a_change_reaches_an_open_stream(served):
     ada = served.join("Ada")
-    with ThreadPoolExecutor(1) as pool:
-        heard = pool.submit(listen, served, 2)
-        while not served.board.screens:
-            pass
+    with closing(messages(served)) as stream:
+        assert next(stream)["cells"] == []
         served.post(ada["token"], diagnosis="m_not_corrected")
-        kind, change = heard.result()[1]
-    assert kind == "change"
+        change = next(said for said in stream if said.get("cells"))
+    assert change["kind"] == "change"
     assert [row[2:4] for row in change["cells"]] == [["wrong", 1]]
     (mistake,) = change["mistakes"]
     assert (mistake["title"], mistake["now"]) == ("m not corrected", 1)
@@ -71,7 +73,7 @@ def test_the_same_event_twice_counts_once(served):
     same = "0" * 32
     for token in (ada["token"], ada["token"], bo["token"]):
         assert served.post(token, id=same)[0] == 200
-    cells = listen(served, 1)[0][1]["cells"]
+    cells = whole(served)["cells"]
     assert [(row[0], row[3]) for row in cells] == [(1, 1), (2, 1)]
 
 
@@ -87,7 +89,7 @@ def test_a_token_is_the_same_learner_again_and_survives_a_restart(tmp_path):
         assert (second.store.code, second.store.key) == (code, key)
         assert second.post(ada["token"], status="passed")[0] == 200
         assert second.join(token=ada["token"])["name"] == "Ada"
-        assert [row[2:4] for row in listen(second, 1)[0][1]["cells"]] == [["passed", 2]]
+        assert [row[2:4] for row in whole(second)["cells"]] == [["passed", 2]]
     finally:
         second.stop()
 
@@ -104,9 +106,9 @@ def test_who_leaves_for_good_leaves_nothing(served):
         served.post(token, diagnosis="m_not_corrected")
     assert served.ask("DELETE", "learner", Authorization=f"Bearer {ada['token']}")[0] == 200
     assert served.post(ada["token"])[0] == 401
-    whole = listen(served, 1)[0][1]
-    assert whole["names"] == [[2, "Bo"]]
-    assert whole["mistakes"][0]["ever"] == 1
+    found = whole(served)
+    assert found["names"] == [[2, "Bo"]]
+    assert found["mistakes"][0]["ever"] == 1
     with closing(sqlite3.connect(served.store.path)) as db:
         assert db.execute("SELECT DISTINCT learner FROM events").fetchall() == [(2,)]
 
@@ -140,7 +142,7 @@ def test_a_forged_event_is_refused_with_one_line(name, served):
     found, said = served.post(token, **fields)
     assert found == status
     assert len(said.splitlines()) == 1
-    assert listen(served, 1)[0][1]["cells"] == []
+    assert whole(served)["cells"] == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"\xff\xfe", b"[" * 1500, b'{"id": 1}'])
@@ -258,8 +260,8 @@ def test_a_projector_hears_no_names(served):
     for token in tokens[:2]:
         served.post(token, diagnosis="m_not_corrected")
     served.post(tokens[2], diagnosis="v_not_corrected")
-    ((_, whole),) = listen(served, 1, "projector")
-    assert "Secret" not in json.dumps(whole)
-    assert "cells" not in whole and "names" not in whole
-    assert whole["joined"] == 3
-    assert [m["title"] for m in whole["mistakes"]] == ["m not corrected"], "one learner alone is nobody's business"
+    found = whole(served, "projector")
+    assert "Secret" not in json.dumps(found)
+    assert "cells" not in found and "names" not in found
+    assert found["joined"] == 3
+    assert [m["title"] for m in found["mistakes"]] == ["m not corrected"], "one learner alone is nobody's business"
