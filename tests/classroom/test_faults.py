@@ -24,7 +24,7 @@ NOISE = (
     "import gc; gc.disable()",
     "import sys; sys.setrecursionlimit(9000)",
     "torch.manual_seed(7); torch.set_default_dtype(torch.float64)",
-    "open('/tmp/notes', 'a').write('x')",
+    "open('notes', 'a').write('x')",
     "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)",
     "import os; os.environ.clear(); os.chdir('/')",
 )

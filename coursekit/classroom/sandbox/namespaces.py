@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import site
 import struct
@@ -123,7 +124,7 @@ def minimal_view() -> None:
     _cover_package()
     for name in DEVICES:
         _bind(f"/old/dev/{name}", f"/dev/{name}", NOSUID | NOEXEC)
-    for name in ("/proc", "/tmp"):
+    for name in ("/proc", scratch_place()):
         os.makedirs(name, 0o755, exist_ok=True)
     own_proc()
     _done(_libc.umount2(b"/old", DETACH), "leave the old root")
@@ -136,9 +137,15 @@ def own_proc() -> None:
     mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC)
 
 
+@functools.cache
+def scratch_place() -> str:
+    """Where a child may write: /tmp, unless what it has to see lies below that and would be hidden."""
+    return "/scratch" if any(path.startswith("/tmp/") for path in (*_visible(), str(PACKAGE))) else "/tmp"
+
+
 def own_scratch() -> None:
     """A few megabytes of its own to write in; gone with the process."""
-    mount("scratch", "/tmp", "tmpfs", NOSUID | NODEV | NOEXEC, f"size={SCRATCH},nr_inodes=1024,mode=700")
+    mount("scratch", scratch_place(), "tmpfs", NOSUID | NODEV | NOEXEC, f"size={SCRATCH},nr_inodes=1024,mode=700")
 
 
 def _visible() -> list[str]:

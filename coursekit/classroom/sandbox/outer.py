@@ -43,6 +43,7 @@ def main() -> None:
         return
     try:
         code = seccomp.program()
+        os.environ["TMPDIR"] = namespaces.scratch_place()
         outside = namespaces.identities()
         go, told = os.pipe()
         pid = namespaces.fork()
@@ -112,7 +113,7 @@ def walls_of_a_child(setting: Setting, keep: int) -> str:
     namespaces.map_users("self")
     namespaces.own_proc()
     namespaces.own_scratch()
-    walls.put_up(setting.limits, keep, "/tmp", 0, namespaces.SCRATCH)
+    walls.put_up(setting.limits, keep, namespaces.scratch_place(), 0, namespaces.SCRATCH)
     namespaces.become_nobody()
     seccomp.install(setting.filter)
     return readback.child(setting.limits, keep, setting.before or {})

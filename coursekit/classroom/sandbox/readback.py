@@ -42,7 +42,7 @@ def child(limits: Limits, keep: int, before: dict[str, int]) -> str:
             "filter of system calls": lambda: _status()["Seccomp"] == "2" and _calls_refused(),
             "wall against the network": lambda: _raises(PermissionError, socket.socket),
             "wall against new processes": lambda: _raises(PermissionError, _fork),
-            "read-only view": lambda: _read_only({"/proc", "/tmp"}),
+            "read-only view": lambda: _read_only({"/proc", namespaces.scratch_place()}),
             "view without the course's answers": _hidden,
             "scratch of fixed size": _scratch,
             "limits": lambda: _limited(limits),
@@ -137,10 +137,11 @@ def _hidden() -> bool:
 
 
 def _scratch() -> bool:
-    if not os.path.ismount("/tmp"):
+    place = namespaces.scratch_place()
+    if not os.path.ismount(place):
         return False
-    size = os.statvfs("/tmp")
-    return size.f_blocks * size.f_frsize <= namespaces.SCRATCH and os.listdir("/tmp") == []
+    size = os.statvfs(place)
+    return size.f_blocks * size.f_frsize <= namespaces.SCRATCH and os.listdir(place) == []
 
 
 def _limited(limits: Limits) -> bool:

@@ -227,7 +227,7 @@ def _environment(practice: bool) -> dict[str, str]:
     env = {"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     env |= {"CUDA_VISIBLE_DEVICES": "", "OPENBLAS_NUM_THREADS": "1"}
     env |= {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # large pages: a fork costs half
-    return env | {"TMPDIR": tempfile.gettempdir() if practice else "/tmp"}
+    return env | {"TMPDIR": tempfile.gettempdir()}  # within walls it is set to the scratch that is there
 
 
 def refusal(reason: str) -> str:

@@ -117,12 +117,12 @@ return pickle.dumps(Bomb())""",
     "left_for_the_next": """import os
 if not hasattr(torch, 'mine'):
     torch.mine = True
-    if os.path.exists('/tmp/earlier'): leak('an earlier child left this')
-    open('/tmp/earlier', 'w').write('mine')
+    if os.path.exists('earlier'): leak('an earlier child left this')
+    open('earlier', 'w').write('mine')
 return average""",
     "found_from_the_last": """import os
 if not hasattr(torch, 'own'):
     torch.own = True
-    if hasattr(torch, 'mine') or os.path.exists('/tmp/earlier'): leak('an earlier child left this')
+    if hasattr(torch, 'mine') or os.path.exists('earlier'): leak('an earlier child left this')
 return average""",
 }

@@ -80,10 +80,10 @@ return average""",
     "canary_read": "leak(open('CANARY').read())",
     "canary_write": "open('CANARY', 'w').write('owned')\nleak('written')",
     "canary_link": """import os
-os.symlink('CANARY', '/tmp/link')
-open('/tmp/link', 'w').write('owned')
+os.symlink('CANARY', 'link')
+open('link', 'w').write('owned')
 leak('written')""",
-    "canary_hard_link": "import os\nos.link('CANARY', '/tmp/hard')\nleak('linked')",
+    "canary_hard_link": "import os\nos.link('CANARY', 'hard')\nleak('linked')",
     "stat": "import os\nleak(os.stat('CANARY').st_mtime)",
     "stat_course": "import os\nif os.path.exists('ROOT/coursekit/bank'): leak(os.path.getmtime('ROOT/coursekit/bank'))",
     "passwords": "leak(open('/etc/passwd').read())",
