@@ -153,18 +153,18 @@ class Dispatcher:
 
     async def _event(self) -> Callable[[], None] | BaseException:
         """What happens next; Bad when there has been no worker for a while."""
-        if self.workers or self.meeting:
-            return await self.events.get()
         where = self.settings.scheduler
-        if self.passed_over and not self.began:
-            address, why = next(iter(self.passed_over.items()))
-            raise Bad(f"no worker of {where} can grade. {address}: {why}")
-        try:
-            return await asyncio.wait_for(self.events.get(), PATIENCE)
-        except TimeoutError:
+        while True:
+            if self.passed_over and not (self.began or self.meeting):
+                address, why = next(iter(self.passed_over.items()))
+                raise Bad(f"no worker of {where} can grade. {address}: {why}")
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(self.events.get(), PATIENCE)
+            if self.workers or self.meeting:
+                continue
             if self.began:
-                raise Bad(f"every worker of {where} is gone; what was graded is kept, and goes on from here") from None
-            raise Bad(f"{where} has no worker; start some: dask worker {where} --nthreads 1") from None
+                raise Bad(f"every worker of {where} is gone; what was graded is kept, and the same command goes on")
+            raise Bad(f"{where} has no worker; start some: dask worker {where} --nthreads 1")
 
     def _start(self, work: Any) -> asyncio.Task[None]:
         self.tasks.add(task := asyncio.create_task(work))
