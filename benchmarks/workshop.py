@@ -37,6 +37,7 @@ from coursekit.judging import mistakes
 
 RESULTS = Path(__file__).with_name("results")
 CHAPTERS = ("06_momentum", "07_adaptive", "08_adam")
+HOOK = ("the hook in it, median", "the hook, longest", "the hook, longest time of the processor")
 DOWN = 2.0  # seconds that the board is away
 
 
@@ -215,12 +216,14 @@ def checks(server: Server, repeat: int) -> dict[str, float]:
     kinds = {"no board": None, "a board": live, "a board that does not answer": dead, "a board that is gone": gone}
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     hook: list[float] = []
+    busy: list[float] = []
     tell = client.tell
 
     def timed(verdict: Any) -> None:
-        start = time.perf_counter()
+        start, work = time.perf_counter(), time.thread_time()
         tell(verdict)
         hook.append(1e3 * (time.perf_counter() - start))
+        busy.append(1e3 * (time.thread_time() - work))
 
     judging.check.board.tell = timed
     for turn in range(repeat + 3):
@@ -235,7 +238,8 @@ def checks(server: Server, repeat: int) -> dict[str, float]:
     judging.check.board.tell = tell
     for link in (live, dead, gone):
         link.close()
-    return {kind: statistics.median(found) for kind, found in times.items()} | {"hook, longest": max(hook)}
+    medians = {kind: statistics.median(found) for kind, found in times.items()}
+    return medians | {HOOK[0]: statistics.median(hook), HOOK[1]: max(hook), HOOK[2]: max(busy)}
 
 
 # ---- the report
@@ -261,10 +265,10 @@ def report(found: dict[str, Any]) -> Iterator[str]:
     yield f"| events sent / kept / counted twice | {lost['sent']} / {lost['kept']} / {lost['twice']} |"
     yield f"| seconds from the last event until all were in | {lost['all in after the end']} |"
     yield ""
-    yield "| check(adam), median | ms | more than without |"
+    yield "| check(adam), median; goal: at most 2 more | ms | more than without |"
     yield "|---|---|---|"
     for name, ms in cost.items():
-        more = "" if name in ("no board", "hook, longest") else f"{ms - cost['no board']:+.2f}"
+        more = "" if name in ("no board", *HOOK) else f"{ms - cost['no board']:+.2f}"
         yield f"| {name} | {ms:.2f} | {more} |"
 
 

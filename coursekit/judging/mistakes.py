@@ -54,6 +54,16 @@ def known(name: str) -> dict[str, Mistake]:
     >>> known("adam")["m_not_corrected"].title
     'm not corrected'
     """
+    found = dict(_declared(name))
+    if name not in index.quizzes():
+        for key, mistake in _edits(index.exercise(name)):
+            found.setdefault(key, mistake)
+    return found
+
+
+@functools.cache
+def _declared(name: str) -> dict[str, Mistake]:
+    """Those that are no edit found by machine: quick to list, while a learner's check may still be running."""
     quiz = index.quizzes().get(name)
     found: dict[str, Mistake] = {}
     for key, mistake in _of_quiz(quiz) if quiz else _of_exercise(index.exercise(name)):
@@ -67,9 +77,14 @@ def told(name: str, diagnosis: str | None) -> str | None:
     >>> told("adam", "m_not_corrected"), told("adam", "factor_1_37"), told("adam", None)
     ('m_not_corrected', 'factor', None)
     """
-    kept = known(name)
-    parts = [part if part in kept else _general(part) for part in (diagnosis or "").split("+")]
-    return "+".join([part for part in parts if part in kept][:MOST_PARTS]) or None
+    if not diagnosis:
+        return None
+    parts = [part if part in _declared(name) else _general(part) for part in diagnosis.split("+")]
+    return "+".join([part for part in parts if _on_list(name, part)][:MOST_PARTS]) or None
+
+
+def _on_list(name: str, part: str) -> bool:
+    return part in _declared(name) or part in known(name)
 
 
 def find(name: str, diagnosis: str) -> Mistake | None:
@@ -104,7 +119,6 @@ def _of_exercise(exercise: Exercise) -> Iterator[tuple[str, Mistake]]:
     for title in (*laws, *PLAIN, *CARELESS.values(), *_unused(exercise), *_exchanged(exercise.answer)):
         yield identifier(title), Mistake(title)
     yield from ((start, Mistake(title)) for start, title in NUMBERED.items())
-    yield from _edits(exercise)
 
 
 def _without_numbers(message: str) -> str:
