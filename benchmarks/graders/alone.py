@@ -53,7 +53,12 @@ def memory(grader: Coursekit, size: int) -> dict[str, Any]:
     place = grader.place / "memory"
     place.mkdir()
     commands = grader.write(place, classes.simple(size))
-    processes.run(commands, place, watch=lambda pids: samples.append({pid: processes.shared(pid) for pid in pids}))
+    processes.run(
+        commands,
+        place,
+        env=grader.environment,
+        watch=lambda pids: samples.append({pid: processes.shared(pid) for pid in pids}),
+    )
     often = Counter(pid for sample in samples for pid in sample)
     stay = sorted(pid for pid, times in often.items() if times > len(samples) / 2)
     largest = max(samples, key=lambda sample: sum(sample.get(pid, 0) for pid in stay))

@@ -44,7 +44,8 @@ def _counted(book: Path) -> int:
 def _begin(folder: Path, out: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "coursekit.cli", "grade", str(folder), "--out", str(out), "--time", str(SECONDS)]
     log = open(out.parent / "log", "ab")  # noqa: SIM115
-    return subprocess.Popen(command, env=os.environ | processes.QUIET, stdout=log, stderr=log, start_new_session=True)
+    env = os.environ | processes.QUIET | {"PYTHONPATH": processes.ROOT}
+    return subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
 
 
 def _left(pids: list[int]) -> int:

@@ -124,6 +124,9 @@ class Coursekit(Grader):
     name = "coursekit"
     package = "coursekit"
 
+    def prepare(self) -> None:
+        self.environment["PYTHONPATH"] = processes.ROOT
+
     def write(self, place: Path, students: Class) -> list[list[str]]:
         folder = place / "class"
         folder.mkdir()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = str(Path(__file__).resolve().parents[2])  # so that the coursekit of this folder is run, whichever is installed
 QUIET = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "COURSEKIT_PROGRESS": "off", "PYTHONUNBUFFERED": "1"}
 
 
