@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--class", type=int, dest="size", metavar="N", help="only the killed class, of N submissions")
     parser.add_argument("--many", action="store_true", help="10,000 submissions as well (some minutes)")
     parser.add_argument("--others", type=int, default=4, help="good submissions beside each bad one (default: 4)")
+    parser.add_argument("--quick", action="store_true", help="small classes: to see that it runs")
     parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="the interpreter that has the peers")
     parser.add_argument("--seed", type=int, help="of the moments when the grader is killed")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON, the tables and the figure")
@@ -58,11 +59,12 @@ def main() -> None:
 def measured(name: str, found: dict[str, Any], place: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """The results of one part."""
     if name == "killed":
-        return killed.run(chosen.size or 1000, chosen.seed)
+        return killed.run(chosen.size or (60 if chosen.quick else 1000), chosen.seed)
     seconds = 10 if name == "losses" else 60
     ours = Coursekit(place / f"{name}-coursekit", sys.executable, seconds)
     if name == "alone":
-        return {"checks": alone.checks(), "cold": alone.cold(ours), "memory": alone.memory(ours, 150)}
+        own = (20, 1, 30) if chosen.quick else (200, 3, 150)
+        return {"checks": alone.checks(own[0]), "cold": alone.cold(ours, own[1]), "memory": alone.memory(ours, own[2])}
     graders: list[Grader] = [ours]
     for peer in PEERS:
         if installed(chosen.peers, peer.package):
@@ -70,7 +72,8 @@ def measured(name: str, found: dict[str, Any], place: Path, chosen: argparse.Nam
         else:
             print(f"{peer.name} is not installed: pip install -c constraints.txt -e '.[takeover]', or --peers PYTHON")
     if name == "throughput":
-        return beside.throughput(graders, (*beside.SIZES, *([10_000] if chosen.many else [])))
+        sizes = (10, 30) if chosen.quick else (100, 1000, 10_000) if chosen.many else (100, 1000)
+        return beside.throughput(graders, sizes, 2 if chosen.quick else 8)
     if name == "cheats":
         return beside.cheating(graders)
     return beside.losses(graders, chosen.others, found.get("throughput", {}))

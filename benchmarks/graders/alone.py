@@ -15,11 +15,10 @@ from coursekit.classroom.sandbox.warm import Ran, WarmParent
 from coursekit.judging.judge import judge, prepare
 from coursekit.show import style
 
-CHECKS = 200
 COLD = 10
 
 
-def checks(rounds: int = CHECKS) -> dict[str, float]:
+def checks(rounds: int) -> dict[str, float]:
     """Milliseconds of one exercise: to a child behind walls and back, and judged; without walls in turns with it."""
     source = assignment.script(list(assignment.ANSWERS.values())).encode()
     prepared = prepare("adam", 1)
@@ -39,7 +38,7 @@ def checks(rounds: int = CHECKS) -> dict[str, float]:
     return found
 
 
-def cold(grader: Coursekit, rounds: int = 3) -> list[float]:
+def cold(grader: Coursekit, rounds: int) -> list[float]:
     """Seconds of the whole command for a class of ten."""
     return [grader.grade(classes.simple(COLD)).seconds for _ in range(rounds)]
 
@@ -53,12 +52,11 @@ def memory(grader: Coursekit, size: int) -> dict[str, Any]:
     place = grader.place / "memory"
     place.mkdir()
     commands = grader.write(place, classes.simple(size))
-    processes.run(
-        commands,
-        place,
-        env=grader.environment,
-        watch=lambda pids: samples.append({pid: processes.shared(pid) for pid in pids}),
-    )
+
+    def watch(pids: list[int]) -> None:
+        samples.append({pid: processes.shared(pid) for pid in pids})
+
+    processes.run(commands, place, env=grader.environment, watch=watch)
     often = Counter(pid for sample in samples for pid in sample)
     stay = sorted(pid for pid, times in often.items() if times > len(samples) / 2)
     largest = max(samples, key=lambda sample: sum(sample.get(pid, 0) for pid in stay))

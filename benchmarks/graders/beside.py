@@ -9,8 +9,6 @@ from benchmarks.graders import assignment, cheats, classes
 from benchmarks.graders.peers import Class, Coursekit, Grader
 from benchmarks.speed.measure import table
 
-FEW = 8  # submissions for a peer
-SIZES = (100, 1000)  # for coursekit
 EATEN = 3 * 2**30  # bytes that the eater of memory asks for before it goes on: nobody's machine is to fall over
 BODIES = {
     "exit call": "import os\n    os._exit(0)",
@@ -19,11 +17,11 @@ BODIES = {
 }
 
 
-def throughput(graders: list[Grader], sizes: tuple[int, ...]) -> dict[str, Any]:
-    """Seconds of the whole command, from its start to its end, for classes of right and wrong answers."""
+def throughput(graders: list[Grader], sizes: tuple[int, ...], few: int) -> dict[str, Any]:
+    """Seconds of whole commands for classes of right and wrong answers: of these sizes for coursekit, few for others."""
     found: dict[str, Any] = {}
     for grader in graders:
-        for size in sizes if isinstance(grader, Coursekit) else (FEW,):
+        for size in sizes if isinstance(grader, Coursekit) else (few,):
             ran = grader.grade(classes.simple(size))
             wrong = sum(ran.credited[student] != points for student, points in classes.credited(size).items())
             found.setdefault(grader.name, {})[str(size)] = {"seconds": ran.seconds, "wrongly_graded": wrong}
