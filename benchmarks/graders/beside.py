@@ -18,7 +18,7 @@ BODIES = {
 
 
 def throughput(graders: list[Grader], sizes: tuple[int, ...], few: int) -> dict[str, Any]:
-    """Seconds of whole commands for classes of right and wrong answers: of these sizes for coursekit, few for others."""
+    """Seconds of whole commands for classes of right and wrong answers: these sizes for coursekit, `few` for others."""
     found: dict[str, Any] = {}
     for grader in graders:
         for size in sizes if isinstance(grader, Coursekit) else (few,):
