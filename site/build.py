@@ -35,10 +35,10 @@ def main() -> int:
     except (FileNotFoundError, ValueError, subprocess.CalledProcessError) as error:
         print(f"site: {error}", file=sys.stderr)
         return 2
-    shutil.rmtree(out / "html", ignore_errors=True)
+    for made in ("doctrees", "html"):  # whole each time: only the lessons' results are kept
+        shutil.rmtree(out / made, ignore_errors=True)
     os.environ["COURSEKIT_PROGRESS"] = "off"  # the lessons are executed without a mark in anyone's progress
     if status := sphinx(out):
-        shutil.rmtree(out / "doctrees", ignore_errors=True)  # or a page that is not read again would not say it again
         return status
     found = checks.check(out / "html")
     (out / "external-links.txt").write_text("".join(f"{link}\n" for link in found.external), encoding="utf-8")

@@ -13,9 +13,10 @@ from docutils import nodes
 EXPORT = "export default { render };\n"  # how the module of a movable figure ends
 SCRIPTS = "figures"  # the folder of their scripts, below _static
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# Run at the end of the figure's own script: draws it in every place of the page that asks for it.
+# Ends the figure's own script: draws in each place once, also where a page with two figures of a kind runs it twice.
 DRAW = """
 for (const el of document.querySelectorAll('[data-figure="{name}"]')) {{
+  el.removeAttribute("data-figure");
   render({{ model: savedModel(JSON.parse(el.querySelector("script").textContent)), el }});
 }}
 """

@@ -47,34 +47,24 @@ class Site:
             for module in pkgutil.iter_modules(reference.__path__)
             if module.name not in INNER
         }
-        self.written: set[Path] = set()
 
     def put(self, name: str, text: str) -> None:
-        """Write a page unless it stands there already: Sphinx reads again only what has changed."""
         path = self.source / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-        self.written.add(path)
+        path.write_text(text, encoding="utf-8")
 
     def copy(self, name: str) -> str:
         """Take a file of the course along as it is; its name below the source."""
         path = self.source / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, path)
-        self.written.add(path)
         return f"/files/{name}"
-
-    def tidy(self) -> None:
-        """Remove what an earlier build wrote and this one did not."""
-        for path in self.source.rglob("*"):
-            if path.is_file() and path not in self.written:
-                path.unlink()
 
 
 def write(source: Path, only: list[str] | None = None, solutions: bool = False) -> None:
     """Write every page below `source`: the course's text files and notebooks as they are now."""
     site = Site(source, only, solutions)
+    shutil.rmtree(source, ignore_errors=True)
     for name in site.lessons:
         _lesson(site, name)
     for chapter in site.chapters.values():
@@ -83,7 +73,6 @@ def write(source: Path, only: list[str] | None = None, solutions: bool = False) 
     for name in site.papers:
         site.put(_paper(name) + ".md", relink(site, (ROOT / name).read_text(encoding="utf-8"), name))
     _lists(site)
-    site.tidy()
 
 
 def _title(lesson: str) -> str:
@@ -236,7 +225,7 @@ def _lists(site: Site) -> None:
     """The front page, the tables of contents, and the index of names."""
     chapters = "\n".join(f"- {name[:2]} [{_title(name)}](/notebooks/{name}.ipynb)" for name in site.lessons)
     lessons = _toctree([f"/notebooks/{name}" for name in site.lessons], "Lessons")
-    others = _toctree(["/exercises/index", "/names", "/api/index", "/teaching/index"], "Beside them")
+    others = _toctree(["/exercises/index", "/api/index", "/names", "/teaching/index"], "Beside the lessons")
     page = (ROOT / "site" / "index.md").read_text(encoding="utf-8").replace("%CHAPTERS%", chapters)
     figure = figures.front(site.source.parent / "static")
     site.put("index.md", page.replace("%FIGURE%", figure).replace("%CONTENTS%", f"{lessons}\n{others}"))

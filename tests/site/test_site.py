@@ -188,6 +188,8 @@ def test_pages_fit_their_width_in_both_themes(browse, width, scheme):
 @pytest.mark.browser
 def test_a_figure_moves_without_a_kernel_by_the_keyboard(browse):
     page = browse("notebooks/00_start.html", 1280)
+    page.locator(".ck-figure canvas").last.wait_for()
+    assert page.locator(".ck-figure").count() == page.locator(".ck-place").count() == 2
     figure = page.locator(".ck-figure").first
     before = figure.locator("figcaption").text_content()
     figure.locator("input[type=range]").first.press("ArrowRight")
