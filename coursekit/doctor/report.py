@@ -98,3 +98,5 @@ def lines(found: list[Finding]) -> Iterator[str]:
             )
             if one.mend:  # never wrapped: it is to be copied
                 yield f"         -> {one.mend}"
+    yield ""
+    yield "A learner can work here." if ready(found, "learner") else "A learner cannot work here yet."
