@@ -45,17 +45,12 @@ class Board:
         self.joins = Buckets(50, 400)  # of one address
         self.guesses = Buckets(2, 200)  # wrong codes and keys of one address: a class mistypes, too
         self.posts = Buckets(10, 60)  # events of one learner
-        self.learners: dict[str, Learner] = {}
+        self.learners = store.learners()
+        self.state = State(items)
         self.counts: dict[int, int] = {}
-        self.load()
-
-    def load(self) -> None:
-        """Take everything from the file."""
-        self.learners = self.store.learners()
-        self.state, self.counts = State(self.items), {}
         for learner in self.learners.values():
             self.state.join(learner)
-        for event in self.store.events():
+        for event in store.events():
             self.take_in(event)
 
     def take_in(self, event: Event) -> None:
@@ -151,10 +146,9 @@ class Base(web.RequestHandler):
 
     def matches(self, given: Any, secret: str) -> bool:
         """Whether a code or key is right; whoever guesses has only so many tries."""
-        self.slow(self.board.guesses, self.request.remote_ip, 0)
         right = isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
         if not right:
-            self.board.guesses.take(self.request.remote_ip, time.monotonic())
+            self.slow(self.board.guesses, self.request.remote_ip)
         return right
 
     def learner(self) -> Learner:
@@ -173,6 +167,7 @@ class Join(Base):
         """A new learner, or (with the token) one who is here already: the pseudonym and what the board shows."""
         body, board = self.body("code", "name", "token"), self.board
         self.slow(board.joins, self.request.remote_ip)
+        self.slow(board.guesses, self.request.remote_ip, 0)  # a code is short: where many were wrong, none is looked at
         if not self.matches(body.get("code"), board.store.code):
             raise Refusal(403, "this is not the board's code")
         token = body.get("token")
@@ -232,13 +227,15 @@ class Post(Base):
 
 
 class Leave(Base):
-    def delete(self) -> None:
+    async def delete(self) -> None:
         """Take out a learner with everything told."""
-        learner = self.learner()
-        self.board.store.erase(learner.id)
-        self.board.load()
-        for screen in list(self.board.screens):
-            screen.over.set()  # it comes again, and finds the board without
+        learner, board = self.learner(), self.board
+        try:
+            await asyncio.to_thread(board.store.erase, learner.id)
+        except sqlite3.Error:
+            raise Refusal(503, "the board cannot write it down now", 5) from None
+        board.learners = {token: one for token, one in board.learners.items() if one.id != learner.id}
+        board.state.leave(learner.id)
         self.set_header("Content-Type", "application/json")
         self.finish("{}")
 
@@ -293,9 +290,9 @@ class Page(Private):
 
 
 class Export(Private):
-    def get(self, name: str) -> None:
+    async def get(self, name: str) -> None:
         """The whole board as a file."""
-        text = export.files(self.board.store, self.board.items)[name]
+        text = (await asyncio.to_thread(export.files, self.board.store, self.board.items))[name]
         self.set_header("Content-Disposition", f'attachment; filename="{name}"')
         self.finish(text)
 

@@ -41,11 +41,26 @@ class State:
         self._ever: dict[Key, set[int]] = {}
         self.changed: set[tuple[int, int]] = set()
         self.joined: set[int] = set()
+        self.left: set[int] = set()
         self._shown: list[Any] = []
 
     def join(self, learner: Learner) -> None:
         self.names[learner.id] = learner.name
         self.joined.add(learner.id)
+
+    def leave(self, learner: int) -> None:
+        """Take out a learner with everything told."""
+        self.names.pop(learner, None)
+        self._latest.pop(learner, None)
+        for item in [item for who, item in self.cells if who == learner]:
+            cell = self.cells.pop((learner, item))
+            self._bars[item][_kind(cell.status)] -= 1
+            self._stands(learner, cell, None)
+            self.changed.add((learner, item))
+        for learners in self._ever.values():
+            learners.discard(learner)
+        self.joined.discard(learner)
+        self.left.add(learner)
 
     def add(self, event: Event) -> None:
         """Take in one event. Items that the board does not show (any more) are passed over."""
@@ -117,14 +132,16 @@ class State:
 
     def change(self) -> dict[str, Any] | None:
         """What changed since this was last asked; None when nothing did."""
-        if not self.changed and not self.joined:
+        if not (self.changed or self.joined or self.left):
             return None
         names = [(i, self.names[i]) for i in sorted(self.joined)]
         bars = self.bars(sorted({item for _, item in self.changed}))
         found: dict[str, Any] = {"names": names, "cells": self.rows(sorted(self.changed)), "bars": bars}
         if (mistakes := self.mistakes()) != self._shown:
             found["mistakes"] = self._shown = mistakes
-        self.changed, self.joined = set(), set()
+        if self.left:
+            found["left"] = sorted(self.left)
+        self.changed, self.joined, self.left = set(), set(), set()
         return found
 
     def aggregate(self, now: float) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from coursekit.classroom.board.store import Store
 from coursekit.classroom.submission import Bad
 from coursekit.judging.board import PORT
 
-IDLE = 3600.0  # seconds after which a silent connection is closed
+IDLE = 120.0  # seconds after which a silent connection is closed; a notebook opens another one when it needs it
 LARGEST = 2**20  # bytes of a body that are read at all, to be refused in words
 
 
@@ -61,6 +61,7 @@ def start(
         max_header_size=2**14,
         idle_connection_timeout=IDLE,
     )
+    _many_connections()
     try:
         asyncio.run(_serve(server, listening, board))
     finally:
@@ -68,6 +69,15 @@ def start(
     print(f"\nStopped. Everything is kept in {db}: the same command goes on from there, and")
     print(f"coursekit workshop export {db} OUT writes it as CSV and JSON.", flush=True)
     return 0
+
+
+def _many_connections() -> None:
+    """Three hundred learners with three notebooks each: have as many connections as the system allows."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most if 0 < most < 10_000 else 10_000, most))
 
 
 async def _serve(server: HTTPServer, listening: socket.socket, board: Board) -> None:

@@ -86,34 +86,56 @@ def test_exercises_that_are_not_shown_and_strangers_change_nothing():
     assert board.change() is None
 
 
+class Screen:
+    """What one shows that heard the start and every change since, as the page does it."""
+
+    def __init__(self, whole):
+        self.names, self.cells, self.bars, self.mistakes = {}, {}, {}, []
+        self.hear(whole)
+
+    def hear(self, change):
+        self.names |= dict(change["names"])
+        self.cells |= {tuple(row[:2]): row for row in change["cells"]}
+        self.bars |= {row[0]: row for row in change["bars"]}
+        self.mistakes = change.get("mistakes", self.mistakes)
+        for learner in change.get("left", ()):
+            del self.names[learner]
+            self.cells = {at: row for at, row in self.cells.items() if at[0] != learner}
+
+    def shows(self, whole):
+        found = (self.names, sorted(self.cells.values()), list(self.bars.values()), self.mistakes)
+        return found == (dict(whole["names"]), sorted(whole["cells"]), whole["bars"], whole["mistakes"])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_changes_add_up_to_the_whole(seed):
-    """A screen that heard the start and every change shows what one that comes now is told."""
     chance, board = random.Random(seed), state(5)
-    screen = board.whole()
-    names, cells = dict(screen["names"]), {}
-    bars, mistakes = {row[0]: row for row in screen["bars"]}, screen["mistakes"]
+    screen = Screen(board.whole())
     board.change()
+    kept = []
     for i in range(300):
         status = chance.choice(("wrong", "wrong", "wrong", "passed", "error", "convention"))
         known = ("m_not_corrected", "v_not_corrected", "t_from_0") if status == "wrong" else (None,)
         name = chance.choice(ITEMS.all).name
         diagnosis = chance.choice(known) if name == "adam" else None
-        board.add(event(chance.randint(1, 5), status, diagnosis, float(i), name))
-        if chance.random() < 0.2 and (change := board.change()):
-            cells |= {tuple(row[:2]): row for row in change["cells"]}
-            bars |= {row[0]: row for row in change["bars"]}
-            mistakes = change.get("mistakes", mistakes)
-    if change := board.change():
-        cells |= {tuple(row[:2]): row for row in change["cells"]}
-        bars |= {row[0]: row for row in change["bars"]}
-        mistakes = change.get("mistakes", mistakes)
+        kept.append(event(chance.randint(1, 5), status, diagnosis, float(i), name))
+        board.add(kept[-1])
+        if i == 200:
+            board.leave(2)
+        if (chance.random() < 0.2 or i == 299) and (change := board.change()):
+            screen.hear(change)
     whole = board.whole()
-    assert dict(whole["names"]) == names
-    assert sorted(cells.values()) == sorted(whole["cells"])
-    assert list(bars.values()) == whole["bars"]
-    assert mistakes == whole["mistakes"]
+    assert screen.shows(whole)
     for i, passed, convention, tried in whole["bars"]:
         own = [row[2] for row in whole["cells"] if row[1] == i]
-        assert (passed, convention) == (own.count("passed"), own.count("convention"))
-        assert passed + convention + tried == len(own)
+        assert (passed, convention, tried) == (
+            own.count("passed"),
+            own.count("convention"),
+            len(own) - passed - convention,
+        )
+
+    never = state(5)  # one who has left is as one who never came
+    never.leave(2)
+    for one in kept:
+        never.add(one)
+    assert never.whole() | {"names": []} == whole | {"names": []}

@@ -49,7 +49,7 @@ function whole(data) {
 function change(data) {
   if (!data.cells) return; // a beat
   const changed = take(data);
-  let more = data.names.length > 0;
+  let more = data.names.length > 0 || "left" in data;
   for (const [item] of data.bars) more = chosen.touch(item) || more;
   if (more) {
     lay();
@@ -64,6 +64,7 @@ function take(data) {
   for (const [id, name] of data.names) {
     if (!learners.has(id)) learners.set(id, { id, name, cells: new Map(), places: new Map() });
   }
+  for (const id of data.left ?? []) learners.delete(id);
   for (const [learner, item, status, count, since, last] of data.cells) {
     learners.get(learner)?.cells.set(item, { status, tries: count, since, last });
   }
