@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,9 @@ def part(esm: str, data: dict[str, Any], words: str, static: Path, depth: int) -
 def front(static: Path) -> str:
     """The figure of the front page."""
     from coursekit import show
-    from coursekit.show.movable.base import _as_base64
 
     figure = show.playground("ravine", ("gradient_descent", "momentum", "rmsprop", "adam"), steps=60)
-    data = json.loads(json.dumps(figure.data, default=_as_base64))
+    data = {k: {"base64": b64encode(v).decode()} if isinstance(v, bytes) else v for k, v in figure.data.items()}
     return part(figure._esm, data, figure.describe(), static, 0)
 
 

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 INNER = ("checks", "docs")  # modules of the reference that teach nothing
 # what teachers and authors read; those in docs/ are found by themselves
 PAPERS = ("SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
-LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^()\s]+)\)")
+# a link or a picture, where it is none within code
+LINK = re.compile(r"^```.*?^```|(?P<picture>!?)\[(?P<words>[^\]]*)\]\((?P<target>[^()\s]+)\)|`[^`\n]+`", re.M | re.S)
 NOTEBOOK = re.compile(r"`((?:notebooks|exercises)/(\d\d_\w+))\.ipynb`")
 
 FOLD = '<details class="{kind}">\n<summary>{title}</summary>\n\n{words}\n\n</details>'
@@ -195,7 +196,7 @@ def relink(site: Site, text: str, name: str) -> str:
     """The links of a text of the course made to lead to pages of the site, or to name a file that is no page."""
 
     def link(found: re.Match[str]) -> str:
-        picture, words, target = found.groups()
+        picture, words, target = found["picture"], found["words"], found["target"] or "#"
         place, _, anchor = target.partition("#")
         path = os.path.normpath(os.path.join(os.path.dirname(name), place)).replace(os.sep, "/")
         if re.match(r"[a-z]+:|/|#", target) or not (ROOT / path).exists():
@@ -205,8 +206,7 @@ def relink(site: Site, text: str, name: str) -> str:
             return f"![{words}]({site.copy(path)})"
         return f"[{words}](/{page}{'#' + anchor if anchor else ''})" if page else f"{words} (`{path}`)"
 
-    fenced = re.split(r"(^```.*?^```|`[^`\n]+`)", text, flags=re.MULTILINE | re.DOTALL)
-    return "".join(part if i % 2 else LINK.sub(link, part) for i, part in enumerate(fenced))
+    return LINK.sub(link, text)
 
 
 def _page(site: Site, path: str) -> str:

@@ -76,8 +76,8 @@ def test_a_chapter_that_is_not_there_is_a_clear_error(tmp_path):
 def test_links_of_a_text_lead_to_pages_or_name_the_file(written):
     site = pages.Site(written, ["08"], False)
     left = "[d](https://arxiv.org) [e](gone.md) `[f](../SECURITY.md)`"
-    text = f"[a](../SECURITY.md) [b](../coursekit/cli.py) [c](../exercises/08_adam.ipynb) {left}"
-    linked = f"[a](/teaching/security.md) b (`coursekit/cli.py`) [c](/exercises/08_adam.md) {left}"
+    text = f"[`a`](../SECURITY.md) [b](../coursekit/cli.py) [c](../exercises/08_adam.ipynb) {left}"
+    linked = f"[`a`](/teaching/security.md) b (`coursekit/cli.py`) [c](/exercises/08_adam.md) {left}"
     assert pages.relink(site, text, "docs/x.md") == linked
 
 
