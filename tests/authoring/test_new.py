@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,7 +46,8 @@ for cell in lesson:
     if cell["cell_type"] == "code":
         exec("".join(cell["source"]), space)
 late = "ignore::pytest.PytestAssertRewriteWarning"  # what is loaded already, as the cells above were run
-assert pytest.main(["-W", late, "tests", "coursekit/reference/gating.py"]) == 0
+made = ["tests/reference/test_gating.py", "tests/bank/test_gating.py", "coursekit/reference/gating.py"]
+assert pytest.main(["-W", late, *made]) == 0
 """
 
 
@@ -53,11 +55,11 @@ assert pytest.main(["-W", late, "tests", "coursekit/reference/gating.py"]) == 0
 def course(tmp_path):
     """As much of the course as an author touches."""
     shutil.copytree(ROOT / "coursekit", tmp_path / "coursekit", ignore=shutil.ignore_patterns("__pycache__", "*.ipynb"))
-    for name in ("pyproject.toml", "tests/bank/judged.py", "notebooks/08_adam.py", "notebooks/17_summary.py"):
+    lessons = ["notebooks/02_gradients.py", "notebooks/08_adam.py", "notebooks/17_summary.py"]
+    tests = ["tests/bank/judged.py", "tests/reference/test_adam.py", "tests/reference/test_gradients.py"]
+    for name in ("pyproject.toml", *lessons, *tests):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "tests" / "reference").mkdir()
-    shutil.copy(ROOT / "tests/reference/test_adam.py", tmp_path / "tests/reference")
     return tmp_path
 
 
@@ -80,7 +82,6 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
 
 
 def test_what_is_made_works_at_once(course):
-    (course / "tests/reference/test_adam.py").unlink()
     before = files(course)
     said = new("gating", title="Gates, and what goes through", root=course)
     made = changed(before, files(course))
@@ -102,6 +103,43 @@ def test_what_is_made_works_at_once(course):
     run(course, "-m", "ruff", "check", "--quiet", "coursekit", *places)
     run(course, "-m", "ruff", "format", "--check", "--quiet", "coursekit", *places)
     run(course, "-c", LIVED_WITH.format(names=["gating", LONG]))
+
+
+BY_THE_PAGE = """\
+import contextlib, dataclasses, io
+import pytest
+from coursekit.authoring.audit import author_check
+from coursekit.authoring.holes import audit
+from coursekit.bank import index
+
+name = "directional_derivative"
+chapter = dataclasses.replace(index.chapter("gradients"), exercises=(index.exercise(name),), quizzes=())
+with contextlib.redirect_stdout(io.StringIO()):
+    assert author_check([chapter], root=None) == []
+    assert audit([name]) == []
+late = "ignore::pytest.PytestAssertRewriteWarning"
+assert pytest.main(["-W", late, "-k", name, "tests/reference/test_gradients.py", "coursekit/reference/gradients.py"]) == 0
+"""
+
+
+def test_the_exercise_of_the_authors_page_works(course):
+    """Every block of Python in docs/authoring.md, put where the page says."""
+    new("gradients", "directional_derivative", root=course)
+    page = (ROOT / "docs" / "authoring.md").read_text(encoding="utf-8")
+    formula, tests, slips, declared = re.findall(r"```python\n(.*?)```", page, re.S)
+    parts = {
+        "coursekit/reference/gradients.py": ("def _need_directional_derivative", formula, ""),
+        "tests/reference/test_gradients.py": ("def test_directional_derivative", tests, ""),
+        "coursekit/bank/slips/directional_derivative.py": ('"""', slips, ""),
+        "coursekit/bank/gradients.py": ("def _directional_derivative_cases", declared, "\nchapter = "),
+    }
+    for place, (first, new_part, then) in parts.items():
+        head, _, rest = (course / place).read_text(encoding="utf-8").partition(first)
+        text = head + new_part + (then + rest.split(then)[1] if then else "")
+        (course / place).write_text(text, encoding="utf-8")
+    run(course, "-m", "ruff", "check", "--quiet", *parts)
+    run(course, "-m", "ruff", "format", "--check", "--quiet", *parts)
+    run(course, "-c", BY_THE_PAGE)
 
 
 def test_a_number_is_the_next_or_the_one_that_is_asked_for(course):
