@@ -118,7 +118,8 @@ with contextlib.redirect_stdout(io.StringIO()):
     assert author_check([chapter], root=None) == []
     assert audit([name]) == []
 late = "ignore::pytest.PytestAssertRewriteWarning"
-assert pytest.main(["-W", late, "-k", name, "tests/reference/test_gradients.py", "coursekit/reference/gradients.py"]) == 0
+places = ["tests/reference/test_gradients.py", "coursekit/reference/gradients.py"]
+assert pytest.main(["-W", late, "-k", name, *places]) == 0
 """
 
 
