@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by
+from coursekit.reference.checks import checked_by, need_tensor, need_whole
 from coursekit.reference.rule import check_gradient, check_hyperparameters, rule
 
 
@@ -20,11 +20,18 @@ class AdamState(NamedTuple):
 
 def _need_moments(name: str, m: Any, v: Any, grad: Any, **hyper: Any) -> None:
     check_hyperparameters(name, hyper)
+    need_tensor(name, "m", m)
+    need_tensor(name, "v", v)
+    if v.shape != m.shape:
+        raise ValueError(f"{name}: v must have the shape of m, {tuple(m.shape)}; got {tuple(v.shape)}")
     check_gradient(name, m, grad)
 
 
 def _need_steps(name: str, average: Any, t: Any, beta: Any) -> None:
     check_hyperparameters(name, {"beta": beta})
+    need_tensor(name, "average", average)
+    if not isinstance(t, Tensor):
+        need_whole(name, "t", t)
     if isinstance(t, int) and t < 1:
         raise ValueError(f"{name}: t counts the steps from 1, since 1 - beta**0 is 0; got {t}")
 
@@ -46,8 +53,8 @@ def update_moments(m: Tensor, v: Tensor, grad: Tensor, *, beta1: float = 0.9, be
         The new `(m, v)`; nothing is changed in place.
 
     Raises:
-        ValueError: a hyperparameter outside its range, or a gradient of another shape.
-        TypeError: a gradient that is not a tensor.
+        ValueError: a hyperparameter outside its range, or a mean or a gradient of another shape.
+        TypeError: a mean or a gradient that is not a tensor.
 
     >>> import torch
     >>> update_moments(torch.zeros(1), torch.zeros(1), torch.tensor([2.0]), beta1=0.5, beta2=0.75)
@@ -77,7 +84,8 @@ def bias_correction(average: Tensor, t: int, *, beta: float):
         The corrected mean, shape of `average`.
 
     Raises:
-        ValueError: a `beta` outside its range, or `t` below 1.
+        ValueError: a `beta` outside its range, or a `t` that is below 1 or not whole.
+        TypeError: a mean that is not a tensor.
 
     >>> import torch
     >>> bias_correction(torch.tensor([1.0]), 1, beta=0.5)

@@ -72,6 +72,35 @@ def need_number(name: str, what: str, value: Any, low: float = 0.0, high: float 
         raise ValueError(f"{name}: {what} must be at least {low:g} and {above}; got {value!r}")
 
 
+def need_whole(name: str, what: str, value: Any, low: float = -math.inf) -> None:
+    """Refuse what is no whole number, as True is none, and one below `low`, with a ValueError that says it.
+
+    >>> need_whole("train", "epochs", 0, low=1)
+    Traceback (most recent call last):
+    ValueError: train: epochs must be a whole number, at least 1; got 0
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        least = "" if math.isinf(low) else f", at least {low:g}"
+        raise ValueError(f"{name}: {what} must be a whole number{least}; got {value!r}")
+
+
+def need_generator(name: str, value: Any) -> None:
+    """Refuse what random numbers cannot be drawn from."""
+    if not isinstance(value, torch.Generator):
+        raise TypeError(f"{name}: generator must be a torch.Generator; got {type(value).__name__}")
+
+
+def need_hessian(name: str, hessian: Any) -> None:
+    """Refuse what is no symmetric matrix of finite numbers."""
+    need_floats(name, "hessian", hessian)
+    if hessian.dim() != 2 or hessian.shape[0] != hessian.shape[1] or not len(hessian):
+        raise ValueError(f"{name}: the Hessian must be a square matrix; got the shape {tuple(hessian.shape)}")
+    if not holds(hessian.isfinite()):
+        raise ValueError(f"{name}: the Hessian must be finite; it holds inf or NaN")
+    if not holds((hessian - hessian.T).abs() <= 1e-5 * hessian.abs().max()):
+        raise ValueError(f"{name}: a Hessian is symmetric; this matrix is not: use (H + H.T) / 2")
+
+
 def holds(condition: Tensor) -> bool:
     """Whether a condition is true everywhere; taken as true where no value can be read, in torch.compile and vmap.
 

@@ -7,13 +7,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by, holds, need_floats, need_number, need_tensor
+from coursekit.reference.checks import (
+    checked_by,
+    holds,
+    need_floats,
+    need_generator,
+    need_number,
+    need_tensor,
+    need_whole,
+)
 
 
 def _need_draw(name: str, shape: Any, p: Any, generator: Any) -> None:
+    for size in shape if isinstance(shape, tuple | list) else (shape,):
+        need_whole(name, "each number of shape", size, low=0)
     need_number(name, "p", p, high=1)
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"{name}: generator must be a torch.Generator; got {type(generator).__name__}")
+    need_generator(name, generator)
 
 
 def _need_mask(name: str, what: str, value: Any, mask: Any, p: Any) -> None:
@@ -53,7 +62,7 @@ def dropout_mask(shape: tuple[int, ...], p: float, generator: torch.Generator) -
         The mask $d$, of this shape, on the generator's device: floating-point, 1 where kept and 0 where dropped.
 
     Raises:
-        ValueError: a `p` outside its range.
+        ValueError: a shape of anything but whole numbers, a `p` outside its range.
         TypeError: a generator that is not a `torch.Generator`.
 
     >>> dropout_mask((2, 3), 0.0, torch.Generator())

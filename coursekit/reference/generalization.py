@@ -9,11 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by, holds, need_floats, need_number, need_tensor
-
-
-def _whole(value: Any, least: float = -math.inf) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+from coursekit.reference.checks import checked_by, holds, need_floats, need_number, need_tensor, need_whole
 
 
 def _need_epochs(name: str, losses: Any, patience: Any, min_delta: Any = 0.0) -> None:
@@ -21,8 +17,7 @@ def _need_epochs(name: str, losses: Any, patience: Any, min_delta: Any = 0.0) ->
         raise TypeError(f"{name}: losses must be a list of numbers, one per epoch; got {type(losses).__name__}")
     if not losses:
         raise ValueError(f"{name}: losses must hold at least one epoch; got none")
-    if not _whole(patience, 1):
-        raise ValueError(f"{name}: patience must be a whole number, 1 or above; got {patience!r}")
+    need_whole(name, "patience", patience, low=1)
     need_number(name, "min_delta", min_delta)
 
 
@@ -32,9 +27,7 @@ def _need_images(name: str, images: Any, **numbers: Any) -> None:
         shape = tuple(images.shape)
         raise ValueError(f"{name}: images must have shape (..., height, width); got {shape}: reshape rows of pixels")
     for what, value in numbers.items():
-        if not _whole(value, 0 if what == "size" else -math.inf):
-            least = ", 0 or above" if what == "size" else ""
-            raise ValueError(f"{name}: {what} must be a whole number of pixels{least}; got {value!r}")
+        need_whole(name, what, value, low=0 if what == "size" else -math.inf)
 
 
 def _need_pairs(name: str, x: Any, y: Any, lam: Any, permutation: Any) -> None:
@@ -49,7 +42,8 @@ def _need_pairs(name: str, x: Any, y: Any, lam: Any, permutation: Any) -> None:
         raise ValueError(f"{name}: lam must be at least 0 and at most 1; got {lam!r}")
     need_tensor(name, "permutation", permutation)
     order = torch.arange(len(x), device=permutation.device)
-    if permutation.shape != order.shape or not holds(permutation.sort().values == order):
+    whole = permutation.dtype == torch.int64 and permutation.shape == order.shape
+    if not whole or not holds(permutation.sort().values == order):
         raise ValueError(f"{name}: permutation must hold each number from 0 to {len(x) - 1} once; got {permutation}")
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by, holds, need_floats, need_number
+from coursekit.reference.checks import checked_by, need_floats, need_hessian, need_number, need_whole
 from coursekit.reference.rule import rule
 
 
@@ -52,16 +52,13 @@ def _need_walk(name: str, grad_fn: Any, start: Any, lr: Any, steps: Any) -> None
         raise TypeError(f"{name}: grad_fn must be a function that gives the gradient; got {type(grad_fn).__name__}")
     need_floats(name, "start", start)
     need_number(name, "lr", lr)
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
-        raise ValueError(f"{name}: steps must be a whole number, 0 or above; got {steps!r}")
+    need_whole(name, "steps", steps, low=0)
 
 
-def _need_hessian(name: str, hessian: Any) -> None:
-    need_floats(name, "hessian", hessian)
-    if hessian.dim() != 2 or hessian.shape[0] != hessian.shape[1] or not len(hessian):
-        raise ValueError(f"{name}: the Hessian must be a square matrix; got shape {tuple(hessian.shape)}")
-    if not holds((hessian - hessian.T).abs() <= 1e-5 * hessian.abs().max()):
-        raise ValueError(f"{name}: a Hessian is symmetric; this matrix is not: use (H + H.T) / 2")
+def _need_bowl(name: str, hessian: Any) -> None:
+    need_hessian(name, hessian)
+    if not torch.linalg.eigvalsh(hessian).max() > 0:
+        raise ValueError(f"{name}: the Hessian must have an eigenvalue above 0; this one curves upwards nowhere")
 
 
 @checked_by(_need_walk)
@@ -93,7 +90,7 @@ def minimize(grad_fn: Callable[[Tensor], Tensor], start: Tensor, *, lr: float, s
     return torch.stack(path)
 
 
-@checked_by(_need_hessian)
+@checked_by(_need_bowl)
 def max_stable_lr(hessian: Tensor) -> float:
     r"""Give the learning rate at which gradient descent on a quadratic stops converging.
 
@@ -109,7 +106,8 @@ def max_stable_lr(hessian: Tensor) -> float:
         The rate, one number: below it no direction that curves upwards grows, above it the steepest one does.
 
     Raises:
-        ValueError: a matrix that is not square or not symmetric.
+        ValueError: a matrix that is not square or not symmetric, holds whole numbers, inf or NaN, or has no eigenvalue
+            above 0.
         TypeError: something that is no tensor.
 
     >>> import torch

@@ -9,13 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by, holds, need_floats, need_number
+from coursekit.reference.checks import checked_by, holds, need_floats, need_hessian, need_number, need_whole
 
 
 def _need_fans(name: str, **fans: Any) -> None:
     for what, fan in fans.items():
-        if isinstance(fan, bool) or not isinstance(fan, int) or fan < 1:
-            raise ValueError(f"{name}: {what} must be a whole number, 1 or above; got {fan!r}")
+        need_whole(name, what, fan, low=1)
 
 
 def _need_list(name: str, what: str, values: Any) -> None:
@@ -34,16 +33,6 @@ def _need_grads(name: str, grads: Any, max_norm: Any) -> None:
     if not holds(torch.stack([g.isfinite().all() for g in grads])):
         first = next(i for i, g in enumerate(grads) if not g.isfinite().all())
         raise ValueError(f"{name}: grads must be finite, since no factor mends inf or NaN; grads[{first}] is not")
-
-
-def _need_hessian(name: str, hessian: Any) -> None:
-    need_floats(name, "hessian", hessian)
-    if hessian.dim() != 2 or hessian.shape[0] != hessian.shape[1] or not len(hessian):
-        raise ValueError(f"{name}: the Hessian must be a square matrix; got the shape {tuple(hessian.shape)}")
-    if not holds(hessian.isfinite()):
-        raise ValueError(f"{name}: the Hessian must be finite; it holds inf or NaN")
-    if not holds((hessian - hessian.T).abs() <= 1e-5 * hessian.abs().max()):
-        raise ValueError(f"{name}: a Hessian is symmetric; this matrix is not: use (H + H.T) / 2")
 
 
 def _need_network(name: str, weights: Any, x: Any, activation: Any) -> None:
@@ -153,7 +142,7 @@ def clip_by_global_norm(grads: Sequence[Tensor], max_norm: float) -> list[Tensor
     return [(factor * g.double()).to(g.dtype) for g in grads]
 
 
-@checked_by(_need_hessian)
+@checked_by(need_hessian)
 def classify_critical_point(hessian: Tensor) -> str:
     r"""Say what lies around a point without slope, by the signs of the curvatures there.
 

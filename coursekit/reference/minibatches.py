@@ -8,15 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by, holds, need_floats, need_tensor
+from coursekit.reference.checks import checked_by, holds, need_floats, need_generator, need_tensor, need_whole
 
 
 def _need_counts(name: str, n: Any, batch_size: Any, generator: Any) -> None:
-    for what, value in (("n", n), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name}: {what} must be a whole number, 1 or above; got {value!r}")
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"{name}: generator must be a torch.Generator; got {type(generator).__name__}")
+    need_whole(name, "n", n, low=1)
+    need_whole(name, "batch_size", batch_size, low=1)
+    need_generator(name, generator)
 
 
 def _need_batch(name: str, w: Any, X: Any, y: Any, index: Any) -> None:

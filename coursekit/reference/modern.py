@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by, need_floats
+from coursekit.reference.checks import checked_by, need_floats, need_whole
 from coursekit.reference.rule import rule
 
 
@@ -86,8 +86,7 @@ def _need_matrix(name: str, matrix: Any, steps: Any = 5) -> None:
     need_floats(name, "the matrix", matrix)
     if matrix.dim() != 2:
         raise ValueError(f"{name}: the matrix must have two dimensions; got shape {tuple(matrix.shape)}")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
-        raise ValueError(f"{name}: steps must be a whole number, at least 0; got {steps!r}")
+    need_whole(name, "steps", steps, low=0)
 
 
 @checked_by(_need_matrix)

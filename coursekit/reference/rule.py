@@ -40,11 +40,11 @@ class Rule(Protocol):
 def rule(State: type[tuple], *, matrices: bool = False) -> Callable[[Callable[..., Any]], Rule]:
     """Make a pure function an update rule: the same function, which also knows how its state starts.
 
-    The decorated function refuses hyperparameters outside their range and a gradient whose shape is not the
-    parameter's (broadcasting would silently make a larger parameter); with `matrices=True` also a parameter that is no
-    matrix. `rule.init(param)` is the state before the first step: every field zero, in the shape, dtype and device of
-    `param`; points of their own, `z` and `x`, begin at `param`; the step count `t` is the int 0. The function as it was
-    written is `rule.__wrapped__`.
+    The decorated function refuses hyperparameters outside their range, the state of another rule, and a gradient whose
+    shape is not the parameter's (broadcasting would silently make a larger parameter); with `matrices=True` also a
+    parameter that is no matrix. `rule.init(param)` is the state before the first step: every field zero, in the shape,
+    dtype and device of `param`; points of their own, `z` and `x`, begin at `param`; the step count `t` is the int 0.
+    The function as it was written is `rule.__wrapped__`.
 
     >>> from coursekit.reference.adam import adam
     >>> adam.init(torch.ones(2))
@@ -64,6 +64,7 @@ def rule(State: type[tuple], *, matrices: bool = False) -> Callable[[Callable[..
             need_tensor(name, "the parameter", param)
             if matrices:
                 need_matrix(name, param)
+            check_state(name, State, state)
             if takes_grad_fn:
                 grad = checked_grad_fn(name, grad)
             else:
@@ -117,6 +118,14 @@ def need_matrix(name: str, param: Tensor) -> None:
             f"{name} works on matrices, parameters of two dimensions; got shape {tuple(param.shape)}: leave the others "
             "to another rule, such as adamw, in a parameter group of its own"
         )
+
+
+def check_state(name: str, State: Any, state: Any) -> None:
+    """Refuse a state that has not the fields of this rule's, in a tuple of any type."""
+    if not isinstance(state, tuple) or len(state) != len(State._fields):
+        wanted = f"({', '.join(State._fields)})" if State._fields else "the empty tuple"
+        got = f"{type(state).__name__} of {len(state)}" if isinstance(state, tuple) else type(state).__name__
+        raise TypeError(f"{name}: the state must be {wanted}; got {got}: begin with {name}.init(param)")
 
 
 def check_gradient(name: str, point: Tensor, grad: Any) -> None:

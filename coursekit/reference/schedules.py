@@ -6,18 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from coursekit.reference.checks import checked_by, need_number
+from coursekit.reference.checks import checked_by, need_number, need_whole
 
 
 def _need_step(name: str, t: Any, **rest: Any) -> None:
     """Refuse steps, spans and rates that are out of range."""
-    if isinstance(t, bool) or not isinstance(t, int) or t < 0:
-        raise ValueError(f"{name}: t must be a whole number, 0 or above; got {t!r}")
+    need_whole(name, "t", t, low=0)
     for what in ("every", "total", "warmup"):
         least = 0 if what == "warmup" else 1
-        value = rest.get(what, least)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}: {what} must be a whole number, {least} or above; got {value!r}")
+        need_whole(name, what, rest.get(what, least), low=least)
     if rest.get("warmup", 0) >= rest.get("total", math.inf):
         raise ValueError(f"{name}: warmup must be below total; got {rest['warmup']} and {rest['total']}")
     for what in ("lr", "lr_min", "drop", "decay"):
@@ -37,8 +34,7 @@ def _need_cycle(name: str, t: Any, lr: Any, total: Any, **rest: Any) -> None:
 def _need_losses(name: str, losses: Any, lr: Any, factor: Any, patience: Any) -> None:
     need_number(name, "lr", lr)
     need_number(name, "factor", factor, high=1)
-    if isinstance(patience, bool) or not isinstance(patience, int) or patience < 0:
-        raise ValueError(f"{name}: patience must be a whole number, 0 or above; got {patience!r}")
+    need_whole(name, "patience", patience, low=0)
     if not isinstance(losses, Sequence) or isinstance(losses, str):
         raise TypeError(f"{name}: losses must be a list of numbers, one per epoch; got {type(losses).__name__}")
 

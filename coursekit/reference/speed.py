@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from coursekit.reference.adam import AdamState
-from coursekit.reference.checks import checked_by
+from coursekit.reference.checks import checked_by, need_whole
 from coursekit.reference.rule import check_gradient, check_hyperparameters
 
 
@@ -16,8 +16,7 @@ def _need_sizes(name: str, rule_name: Any, **sizes: Any) -> None:
     if not isinstance(rule_name, str):
         raise TypeError(f"{name}: rule_name must be a rule's name, such as 'adam'; got {type(rule_name).__name__}")
     for what, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(f"{name}: {what} must be a whole number, 1 or above; got {size!r}")
+        need_whole(name, what, size, low=1)
 
 
 def _need_lists(name: str, params: Any, grads: Any, states: Any, **hyper: Any) -> None:

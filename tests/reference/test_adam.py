@@ -82,6 +82,14 @@ def test_the_parts_refuse_bad_input():
         update_moments(one, one, one, beta2=-0.5)
     with pytest.raises(ValueError, match=r"update_moments: the gradient must have .*\(1,\); got \(2,\)"):
         update_moments(one, one, torch.ones(2))
+    with pytest.raises(ValueError, match=r"update_moments: v must have the shape of m, \(2,\); got \(1,\)"):
+        update_moments(torch.ones(2), one, torch.ones(2))
+    with pytest.raises(TypeError, match="update_moments: v must be a tensor; got float"):
+        update_moments(one, 0.0, one)
+    with pytest.raises(TypeError, match="bias_correction: average must be a tensor; got float"):
+        bias_correction(0.5, 1, beta=0.9)
+    with pytest.raises(ValueError, match=r"bias_correction: t must be a whole number; got 1\.5"):
+        bias_correction(one, 1.5, beta=0.9)
 
 
 def test_a_plain_tuple_is_a_state_too():

@@ -102,6 +102,9 @@ def test_below_the_largest_rate_it_converges_and_above_it_does_not():
         (lambda: minimize(torch.sin, torch.ones(2), lr=0.1, steps=-1), ValueError, "steps must be a whole number"),
         (lambda: max_stable_lr(torch.ones(2, 3)), ValueError, "square matrix"),
         (lambda: max_stable_lr(torch.tensor([[1.0, 2.0], [0.0, 1.0]])), ValueError, "symmetric"),
+        (lambda: max_stable_lr(torch.full((2, 2), torch.nan)), ValueError, "inf or NaN"),
+        (lambda: max_stable_lr(-torch.eye(2)), ValueError, "an eigenvalue above 0"),
+        (lambda: max_stable_lr(torch.zeros(2, 2)), ValueError, "an eigenvalue above 0"),
     ],
 )
 def test_bad_input(call, error, words):

@@ -249,9 +249,9 @@ ONES = torch.ones(2, 2)
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: kaiming_std(0), ValueError, "^kaiming_std: fan_in must be a whole number, 1 or above; got 0$"),
+        (lambda: kaiming_std(0), ValueError, "^kaiming_std: fan_in must be a whole number, at least 1; got 0$"),
         (lambda: kaiming_std(3.0), ValueError, "got 3.0$"),
-        (lambda: xavier_std(3, True), ValueError, "^xavier_std: fan_out must be a whole number, 1 or above; got True$"),
+        (lambda: xavier_std(3, True), ValueError, "^xavier_std: fan_out must be a whole number, at least 1; got True$"),
         (lambda: clip_by_global_norm(ONES, 1.0), TypeError, "grads must be a list of tensors; got Tensor"),
         (lambda: clip_by_global_norm([], 1.0), ValueError, "at least one tensor; got an empty list"),
         (lambda: clip_by_global_norm([ONES, None], 1.0), TypeError, r"grads\[1\] must be a tensor; got NoneType"),

@@ -144,9 +144,9 @@ def test_they_compile_as_one_graph():
 
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, "3", None], ids=repr)
 def test_a_count_that_is_none_is_refused(value):
-    with pytest.raises(ValueError, match=r"^minibatches: n must be a whole number, 1 or above; got"):
+    with pytest.raises(ValueError, match=r"^minibatches: n must be a whole number, at least 1; got"):
         minibatches(value, 2, generator())
-    with pytest.raises(ValueError, match=r"^minibatches: batch_size must be a whole number, 1 or above; got"):
+    with pytest.raises(ValueError, match=r"^minibatches: batch_size must be a whole number, at least 1; got"):
         minibatches(4, value, generator())
 
 

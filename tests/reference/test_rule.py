@@ -73,6 +73,12 @@ def test_rates_under_vmap_are_let_through():
     torch.testing.assert_close(stepped, torch.tensor([[0.75, 0.75], [0.5, 0.5]]))
 
 
+@pytest.mark.parametrize("state", [None, (), [torch.zeros(2)] * 2 + [0], nesterov.init(torch.ones(2))], ids=repr)
+def test_the_state_of_another_rule_is_refused(state):
+    with pytest.raises(TypeError, match=r"^adam: the state must be \(m, v, t\); got .*: begin with adam\.init"):
+        adam(torch.ones(2), torch.ones(2), state)
+
+
 def test_a_checked_rule_compiles_too():
     compiled = torch.compile(adam, fullgraph=True, backend="eager")
     param, grad = torch.tensor([1.0, 2.0]), torch.tensor([3.0, -4.0])

@@ -120,7 +120,7 @@ def test_warm_up_meets_the_cosine_at_the_highest_rate(warmup, more):
     [
         (lambda: constant(-1, lr=0.1), "t must be a whole number"),
         (lambda: step_decay(1.5, lr=0.1, drop=0.5, every=2), "t must be a whole number"),
-        (lambda: step_decay(1, lr=0.1, drop=0.5, every=0), "every must be a whole number, 1 or above; got 0"),
+        (lambda: step_decay(1, lr=0.1, drop=0.5, every=0), "every must be a whole number, at least 1; got 0"),
         (lambda: exponential_decay(1, lr=0.1, decay=-1), "decay must be at least 0"),
         (lambda: cosine_decay(1, lr=-0.1, lr_min=0.0, total=3), "lr must be at least 0"),
         (lambda: warmup_cosine(1, lr=0.1, warmup=3, total=3), "warmup must be below total; got 3 and 3"),

@@ -44,7 +44,7 @@ def test_bytes_grow_with_both_sizes():
 
 @pytest.mark.parametrize("n, size", [(0, 4), (-1, 4), (2.5, 4), (True, 4), (3, 0), (3, None)])
 def test_sizes_that_are_none_are_refused(n, size):
-    with pytest.raises(ValueError, match=r"^bytes_moved: \w+ must be a whole number, 1 or above; got"):
+    with pytest.raises(ValueError, match=r"^bytes_moved: \w+ must be a whole number, at least 1; got"):
         bytes_moved("adam", n, size)
 
 
