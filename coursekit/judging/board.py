@@ -95,14 +95,15 @@ class Address:
         except HTTPException as error:
             raise ConnectionError(f"{type(error).__name__}: {error}") from None
         if response.status != 200:
+            if not response.getheader("Content-Type", "").startswith("text/plain"):  # a proxy's page, no line of ours
+                raise Refused(502, f"{SOMETHING} ({response.status})")
             wait = response.getheader("Retry-After", "")
-            ours = response.getheader("Content-Type", "").startswith("text/plain")  # a proxy's page is no line of ours
-            line = said.decode("utf-8", "replace").strip()[:200] if ours else f"{SOMETHING} ({response.status})"
-            raise Refused(response.status, line, float(wait) if wait.isdigit() else 0.0)
+            line = said.decode("utf-8", "replace").strip()[:200]
+            raise Refused(response.status, line, min(float(wait), 60.0) if wait.isdecimal() else 0.0)
         try:
             return json.loads(said)
         except ValueError:
-            raise Refused(404, SOMETHING) from None
+            raise Refused(502, SOMETHING) from None
 
 
 class Link:
@@ -180,7 +181,7 @@ class Link:
                 connection.close()
                 if error.status == 429 or error.status >= 500:
                     return error.wait
-                if error.status in (401, 404):
+                if error.status == 401:
                     self.lost = self.lost or str(error)
             break
         self._done(event)

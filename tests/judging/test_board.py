@@ -197,6 +197,17 @@ def test_an_event_keeps_its_id_until_it_is_taken(fake):
     until(lambda: not board._link.waiting())
 
 
+def test_what_a_proxy_says_meanwhile_is_no_answer(fake):
+    join(f"k7m4qx@{fake.place}")
+    fake.strange = True
+    check(identity)
+    until(lambda: not board._link._reached)
+    assert board._link.waiting() == 1
+    fake.strange = False
+    until(lambda: not board._link.waiting())
+    assert len({event["id"] for event in fake.events}) == 1
+
+
 def test_an_event_that_is_refused_for_good_is_given_up(fake):
     fake.answers = [(422, {})]
     join(f"k7m4qx@{fake.place}")
