@@ -17,7 +17,7 @@ import torch
 from benchmarks.graders import alone, beside, killed
 from benchmarks.graders.peers import PEERS, Coursekit, Grader, installed
 from benchmarks.speed.measure import machine, table
-from coursekit.classroom.sandbox.warm import lacking
+from coursekit.classroom.sandbox.host import lacking
 
 RESULTS = Path(__file__).parents[1] / "results"
 PACKAGES = ("torch", "otter-grader", "nbgrader", "pytest")
