@@ -21,34 +21,9 @@ LONGEST = 400  # lines, as the tests want it of every file
 FIRST_PARTY = 'lint.isort.known-first-party = ["coursekit", "tests"]'  # also what is not written yet
 SORT = ["check", "--select", "I", "--fix", "--config", FIRST_PARTY]
 # What stands ready in every exercise notebook, or is the course's own there.
-RESERVED = {
-    "answer",
-    "chapter",
-    "check",
-    "coursekit",
-    "curves",
-    "digits",
-    "double",
-    "engine",
-    "exercise",
-    "hint",
-    "index",
-    "made",
-}
-RESERVED |= {
-    "math",
-    "mine",
-    "progress",
-    "reference",
-    "scores",
-    "show",
-    "solution",
-    "theirs",
-    "torch",
-    "value",
-    "wrong",
-    "yours",
-}
+RESERVED = {"answer", "chapter", "check", "coursekit", "curves", "digits", "double", "engine", "exercise"}
+RESERVED |= {"hint", "index", "made", "math", "mine", "progress", "reference", "scores"}
+RESERVED |= {"show", "solution", "theirs", "torch", "value", "wrong", "yours"}
 
 
 class Bad(ValueError):
