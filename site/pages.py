@@ -224,14 +224,15 @@ def _page(site: Site, path: str) -> str:
 def _lists(site: Site) -> None:
     """The front page, the tables of contents, and the index of names."""
     chapters = "\n".join(f"- {name[:2]} [{_title(name)}](/notebooks/{name}.ipynb)" for name in site.lessons)
-    lessons = _toctree([f"/notebooks/{name}" for name in site.lessons], "Lessons")
+    lessons = _toctree([f"{name[:2]} {_title(name)} </notebooks/{name}>" for name in site.lessons], "Lessons")
     others = _toctree(["/exercises/index", "/api/index", "/names", "/teaching/index"], "Beside the lessons")
     page = (ROOT / "site" / "index.md").read_text(encoding="utf-8").replace("%CHAPTERS%", chapters)
     figure = figures.front(site.source.parent / "static")
     site.put("index.md", page.replace("%FIGURE%", figure).replace("%CONTENTS%", f"{lessons}\n{others}"))
+    exercises = [f"{name[:2]} {chapter.title} </exercises/{name}>" for name, chapter in site.chapters.items()]
     modules = ["/api/notebook", *(f"/api/reference.{name}" for name in site.modules), "/api/engine", "/api/show"]
     for name, title, listed in (
-        ("exercises", "Exercises", [f"/exercises/{name}" for name in site.chapters]),
+        ("exercises", "Exercises", exercises),
         ("api", "Functions and classes", modules),
         ("teaching", "For teachers and authors", [f"/{_paper(name)}" for name in site.papers]),
     ):
