@@ -2,8 +2,8 @@
 
 The grading process sends files as bytes, and writes what comes back into the one gradebook. It keeps the count
 itself: Dask would try a submission that ends its worker again by rules of its own, and blame those that waited beside
-it. A worker has two submissions at a time, so that it need not wait for the next. Where it ends, both are tried once
-more, each alone on a worker; whoever ends a worker again is set aside.
+it. A worker has two parcels of submissions at a time, so that it need not wait for the next. Where it ends, all in
+them are tried once more, each alone on a worker; whoever ends a worker again is set aside.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from typing import Any
 
 from coursekit.classroom.batch import Graded, Grader, Settings
 from coursekit.classroom.gradebook import Gradebook
-from coursekit.classroom.sandbox.warm import NotHere, Reading, Stopped
+from coursekit.classroom.sandbox.warm import NotHere
+from coursekit.classroom.sandbox.warm import Reading, Stopped
 from coursekit.classroom.submission import Bad, Submission, key
-from coursekit.classroom.worker import Call, Pages, Reborn, look, packed, perform, read_record
+from coursekit.classroom.worker import Call, Pages, Reborn, look, packed, perform, plain, read_record
 
-DEPTH = 2  # submissions that a worker has: one under way, one that waits
+DEPTH = 2  # parcels that a worker has: one under way, one that waits
+PARCEL = 8  # submissions in one, at most: a task costs Dask as much as grading costs a worker
 TRIES = 2
 CONNECT = 10.0  # seconds
 POLL = 0.25  # seconds between two looks at which workers there are
@@ -95,11 +97,11 @@ class Elsewhere:
 
 @dataclass(eq=False)
 class Worker:
-    """A worker that may grade, and the submissions that it has."""
+    """A worker that may grade, and the parcels of submissions that it has."""
 
     address: str
     pid: int
-    flying: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    flying: dict[tuple[int, ...], asyncio.Task[None]] = field(default_factory=dict)
     alone: bool = False  # it has one whose worker ended
 
 
@@ -233,42 +235,45 @@ class Dispatcher:
         self.passed_over[address] = why
         _say(f"{address} is passed over: {why}")
         if address in self.workers:
-            for i, task in self.workers.pop(address).flying.items():
+            for parcel, task in self.workers.pop(address).flying.items():
                 task.cancel()
-                self.todo.appendleft(i)
+                self.todo.extendleft(parcel)
 
     def _left(self, address: str) -> None:
         if (meeting := self.meeting.pop(address, None)) is not None:
             meeting.cancel()
         self.passed_over.pop(address, None)
         if (worker := self.workers.pop(address, None)) is not None:
-            for i, task in worker.flying.items():
+            for parcel, task in worker.flying.items():
                 task.cancel()
-                self._failed(i, f"its worker {address} ended")
+                self._failed(parcel, f"its worker {address} ended")
 
     # ---- submissions
 
     async def _fill(self, worker: Worker) -> None:
-        """Give a worker what it has room for; what the gradebook has already needs no worker."""
-        while (i := self._next(worker)) is not None:
-            if i not in self.errands:
-                self.errands[i] = errand = self._errand(i)
-                with contextlib.suppress(Stopped):
-                    self._finish(i, errand, fresh=False)
-                    worker.alone = False
-                    await asyncio.sleep(0)
-                    continue
-            worker.flying[i] = asyncio.create_task(self._send(worker, i))
+        """Give a worker what it has room for."""
+        while len(worker.flying) < DEPTH and not worker.alone and (parcel := await self._parcel(worker)):
+            worker.flying[parcel] = asyncio.create_task(self._send(worker, parcel))
 
-    def _next(self, worker: Worker) -> int | None:
-        if worker.alone or len(worker.flying) >= DEPTH:
-            return None
-        if self.todo:
-            return self.todo.popleft()
-        if self.suspects and not worker.flying:
+    async def _parcel(self, worker: Worker) -> tuple[int, ...]:
+        """The next submissions to send. What the gradebook has already needs no worker."""
+        size = max(1, min(PARCEL, len(self.todo) // (2 * DEPTH * len(self.workers))))
+        chosen: list[int] = []
+        while self.todo and len(chosen) < size:
+            i = self.todo.popleft()
+            if i in self.errands:
+                chosen.append(i)
+                continue
+            self.errands[i] = self._errand(i)
+            try:
+                self._finish(i, self.errands[i], fresh=False)
+                await asyncio.sleep(0)
+            except Stopped:
+                chosen.append(i)
+        if not chosen and self.suspects and not worker.flying:
             worker.alone = True
-            return self.suspects.popleft()
-        return None
+            return (self.suspects.popleft(),)
+        return tuple(chosen)
 
     def _errand(self, i: int) -> Errand:
         one, pages = packed(self.submissions[i]), Pages(self.book.seed, self.book.version)
@@ -278,37 +283,37 @@ class Dispatcher:
                 pages.know(this, self.book.reading(this), self.book.grades(this).values())
         return Errand(one, pages)
 
-    async def _send(self, worker: Worker, i: int) -> None:
-        """Have a worker grade a submission, and tell what came of it."""
-        s, errand = self.settings, self.errands[i]
-        files = [
-            {"name": f.name, "suffix": f.suffix, "problem": f.problem, "data": b"" if f.problem else f.data()}
-            for f in errand.one.files
-        ]
-        job = {"student": errand.one.student, "files": files, "known": errand.pages.known(), "pid": worker.pid}
-        job |= {"seed": self.book.seed, "version": self.book.version}
-        job |= {"seconds": s.seconds, "only": s.only, "chapter": s.chapter, "practice": s.practice}
+    async def _send(self, worker: Worker, parcel: tuple[int, ...]) -> None:
+        """Have a worker grade submissions, and tell what came of them."""
+        s = self.settings
+        same = {"pid": worker.pid, "seed": self.book.seed, "version": self.book.version}
+        same |= {"seconds": s.seconds, "only": s.only, "chapter": s.chapter, "practice": s.practice}
+        errands = [self.errands[i] for i in parcel]
+        jobs = [{"known": e.pages.known(), **plain(e.one)} for e in errands]
         try:
-            found = await self._call(worker.address, perform, job)
+            found = await self._call(worker.address, perform, same, jobs)
         except Exception as error:
-            self.events.put_nowait(partial(self._stumbled, worker, i, error))
+            self.events.put_nowait(partial(self._stumbled, worker, parcel, error))
         else:
-            self.events.put_nowait(partial(self._came_back, worker, i, found))
+            self.events.put_nowait(partial(self._came_back, worker, parcel, found))
 
-    def _came_back(self, worker: Worker, i: int, found: list[dict[str, Any]]) -> None:
-        if worker.flying.pop(i, None) is None:
-            return  # its worker was given up before, and it went to another
+    def _came_back(self, worker: Worker, parcel: tuple[int, ...], found: list[list[dict[str, Any]]]) -> None:
+        """Keep what a worker found; what it had no time for goes out again."""
+        if worker.flying.pop(parcel, None) is None:
+            return  # the worker was given up before, and these went to another
         worker.alone = False
-        errand = self.errands[i]
-        own = {key(errand.one.student, f, f.data()): f for f in errand.one.files if not f.problem}
-        for record in found:
-            this, reading, verdicts = read_record(record)
-            assert reading is not None
-            errand.pages.keep(this, errand.one.student, own[this].name, reading, verdicts, own[this].data())
-        self._finish(i, errand)
+        for i, records in zip(parcel, found, strict=False):
+            errand = self.errands[i]
+            own = {key(errand.one.student, f, f.data()): f for f in errand.one.files if not f.problem}
+            for record in records:
+                this, reading, verdicts = read_record(record)
+                assert reading is not None
+                errand.pages.keep(this, errand.one.student, own[this].name, reading, verdicts, own[this].data())
+            self._finish(i, errand)
+        self.todo.extendleft(reversed(parcel[len(found) :]))
 
-    def _stumbled(self, worker: Worker, i: int, error: Exception) -> None:
-        if i not in worker.flying:
+    def _stumbled(self, worker: Worker, parcel: tuple[int, ...], error: Exception) -> None:
+        if parcel not in worker.flying:
             return
         if isinstance(error, NotHere):
             self._pass_over(worker.address, str(error))
@@ -316,18 +321,22 @@ class Dispatcher:
             self._left(worker.address)
             self.meeting[worker.address] = self._start(self._meet(worker.address))
         else:
-            worker.flying.pop(i)
+            worker.flying.pop(parcel)
             worker.alone = False
-            self._failed(i, _words(error))
+            self._failed(parcel, _words(error))
 
-    def _failed(self, i: int, why: str) -> None:
-        """Try a submission once more, alone; after that set it aside, with the reason, and held against nobody."""
-        self.failures.setdefault(i, []).append(why)
-        if len(self.failures[i]) < TRIES:
-            self.suspects.append(i)
-            return
+    def _failed(self, parcel: tuple[int, ...], why: str) -> None:
+        """Try submissions once more, each alone; after that set them aside."""
+        for i in parcel:
+            self.failures.setdefault(i, []).append(why)
+            if len(self.failures[i]) < TRIES:
+                self.suspects.append(i)
+            else:
+                self._set_aside(i, f"set aside after {TRIES} tries: {'; then '.join(self.failures[i])}")
+
+    def _set_aside(self, i: int, words: str) -> None:
+        """No grade, with the reason, held against nobody and not kept."""
         errand = self.errands[i]
-        words = f"set aside after {TRIES} tries: {'; then '.join(self.failures[i])}"
         _say(f"{errand.one.file}: {words}")
         words += ". Nothing is held against the answer; the same command tries it again"
         for file in errand.one.files:
