@@ -71,11 +71,11 @@ def mathjax(out: Path) -> None:
         npm.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(HERE / name, npm / name)
-        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved", "--silent"]
+        options = "--ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved --loglevel=error".split()
         done = subprocess.run([command, "ci", *options], cwd=npm, capture_output=True, text=True)
         if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-            raise FileNotFoundError(f"npm could not bring MathJax ({said[-1]}); the first build needs the network")
+            said = (done.stderr.splitlines() or ["no reason given"])[0].removeprefix("npm error ")
+            raise FileNotFoundError(f"npm could not bring MathJax, for which the first build needs the network: {said}")
         shutil.rmtree(target, ignore_errors=True)
     for pattern in MATHJAX:
         for file in packed.glob(pattern):
