@@ -71,7 +71,7 @@ def mathjax(out: Path) -> None:
         npm.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(HERE / name, npm / name)
-        options = "--ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved --loglevel=error".split()
+        options = ["--ignore-scripts", "--no-audit", "--omit-lockfile-registry-resolved", "--loglevel=error"]
         done = subprocess.run([command, "ci", *options], cwd=npm, capture_output=True, text=True)
         if done.returncode:
             said = (done.stderr.splitlines() or ["no reason given"])[0].removeprefix("npm error ")
