@@ -12,7 +12,9 @@ import torch
 from coursekit.engine import Optimizer, compiling
 from coursekit.reference import RULES
 from coursekit.reference.rule import hyperparameters
+from tests.engine.compiler import needs_compiler
 
+pytestmark = needs_compiler
 HYPER = {"lr": 0.03, "beta": 0.7, "beta1": 0.7, "beta2": 0.9, "eps": 0.03, "weight_decay": 0.3}
 ELEMENTWISE = [name for name, rule in RULES.items() if not rule.takes_grad_fn and not rule.matrices]
 ADAM = {key: HYPER[key] for key in hyperparameters(RULES["adam"])}

@@ -9,7 +9,9 @@ import torch
 
 from coursekit.engine import SURFACES, Surface, chunks, compiling, sweep
 from coursekit.reference import RULES
+from tests.engine.compiler import needs_compiler
 
+pytestmark = needs_compiler
 ROSENBROCK = SURFACES["rosenbrock"]
 HYPER = {"beta": 0.7, "beta1": 0.7, "beta2": 0.9, "eps": 0.03, "weight_decay": 0.3}
 RATES = [0.0001, 0.0003, 0.001, 0.002]

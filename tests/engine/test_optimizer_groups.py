@@ -9,6 +9,7 @@ import torch
 
 from coursekit.engine import Optimizer, blobs, mlp, train
 from coursekit.reference import RULES
+from tests.engine.compiler import needs_compiler
 from tests.engine.test_optimizer import assert_same_walk, closure_of, network, run, weights
 
 MUON = {"lr": 0.05, "beta": 0.7, "weight_decay": 0.3}
@@ -55,6 +56,7 @@ def test_two_rules_in_one_optimizer_are_two_optimizers():
     assert_same_walk(mine, theirs, start)
 
 
+@needs_compiler
 @pytest.mark.filterwarnings("ignore:muon runs eagerly:RuntimeWarning")
 def test_compiled_where_a_rule_can_be():
     mine, theirs = network(), network()
@@ -150,7 +152,7 @@ def test_a_refused_group_leaves_the_optimizer_as_it_was():
 # ---- the mean of schedule-free descent
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=needs_compiler)])
 def test_inside_the_block_the_parameters_are_the_mean_and_afterwards_themselves(compiled):
     model, plain = network(), network()
     optimizer = Optimizer(model.parameters(), RULES["schedule_free"], lr=0.1, compiled=compiled)

@@ -10,6 +10,7 @@ from torch import nn
 
 from coursekit.engine import Optimizer, blobs, compiling, grid, linear, mlp, stacked, train
 from coursekit.reference import RULES
+from tests.engine.compiler import needs_compiler
 
 DATA = blobs(device="cpu")
 LOSS = nn.functional.cross_entropy
@@ -147,11 +148,13 @@ def test_a_step_count_used_in_another_way():
     assert_alone(stack, 1, *alone(network, adam, 1, lr=RATES[1]))
 
 
+@needs_compiler
 def test_compiled_ends_at_the_same_place():
     stack = together(network, RULES["adamw"], lr=RATES, compiled=True)
     assert_alone(stack, 1, *alone(network, RULES["adamw"], 1, lr=RATES[1]))
 
 
+@needs_compiler
 def test_what_cannot_be_compiled_says_so_once(monkeypatch):
     def momentum(param, grad, state, *, lr, beta):
         return param - lr * grad / (1 + grad.norm()), state
@@ -231,7 +234,7 @@ def test_a_grid_refuses():
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=needs_compiler)])
 def test_each_copy_ends_where_it_ends_alone_on_a_gpu(compiled):
     data = blobs(device="cuda")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import pickle
-import shutil
 
 import pytest
 import torch
 
 from coursekit.reference import RULES
 from coursekit.reference.rule import hyperparameters
+from tests.engine.compiler import needs_compiler
 from tests.reference.rules_table import BAD, DEVICES, TABLE, Problem, walk, walk_torch
 
 every_rule = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -21,7 +21,6 @@ SHAPES = [
     for row in TABLE
     for shape in ([(2, 3), (3, 1), (0, 2), (2, 0)] if row.rule.matrices else [(), (3,), (2, 3, 2), (0,), (2, 0)])
 ]
-COMPILER = next((found for name in ("c++", "g++", "clang++", "cl") if (found := shutil.which(name))), None)
 
 
 def tensors(param, state):
@@ -215,7 +214,7 @@ def test_the_body_compiles_as_one_graph(row):
     torch.testing.assert_close((param, state), (expected, expected_state), rtol=1e-14, atol=1e-14)
 
 
-@pytest.mark.skipif(COMPILER is None, reason="torch.compile needs a C++ compiler")
+@needs_compiler
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # torch's own, when its compiler is imported
 def test_compiled_adam_is_adam():
     problem, rule = Problem.draw(64), RULES["adam"]
