@@ -154,6 +154,14 @@ def test_a_card_that_is_not_used_is_said(monkeypatch, built, words):
     assert device[0] == "ok" and "computes on cpu" in device[1]
 
 
+def test_a_card_that_is_used_is_named(monkeypatch):
+    import torch
+
+    card = type("Card", (), {"name": "A card", "total_memory": 24 * 2**30})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda where: card)
+    assert machine._described(torch.device("cuda:0")).startswith("computes on cuda:0: A card, 24 GiB, CUDA ")
+
+
 def test_a_torch_that_does_not_load_is_a_fault(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     ((text, mend),) = faults(machine.device)
@@ -221,12 +229,12 @@ def test_figures_that_jupyter_would_not_show_are_said(monkeypatch, tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="grading forks: Linux, macOS, WSL")
 def test_walls_that_cannot_be_had_are_a_fault(monkeypatch):
-    from coursekit.classroom.sandbox import warm
+    from coursekit.classroom.sandbox import host
 
-    monkeypatch.setattr(warm, "lacking", lambda: "no user namespaces")
+    monkeypatch.setattr(host, "lacking", lambda: "no user namespaces")
     ((text, mend),) = faults(machine.walls)
     assert "no user namespaces" in text and "--practice" in text and mend
-    monkeypatch.setattr(warm, "lacking", lambda: "")
+    monkeypatch.setattr(host, "lacking", lambda: "")
     assert [state for state, *_ in machine.walls()] == ["ok"]
 
 
