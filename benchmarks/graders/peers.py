@@ -107,7 +107,7 @@ class Grader:
 
         done = processes.run(commands, place, limit=limit, env=self.environment, watch=watch if watched else None)
         found = self.read(place, done.output)
-        if not found and not done.over:
+        if not found and not watched:
             raise RuntimeError(f"{self.name} graded nothing:\n{done.output[0][-3000:]}")
         shutil.rmtree(place, ignore_errors=True)
         return Run({student: found.get(student) for student in students}, done.seconds, done.over, largest)
