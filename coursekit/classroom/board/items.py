@@ -72,7 +72,7 @@ class Items:
         if mistake is None:
             return Said(diagnosis)
         hint = item.hints[mistake.hint - 1] if mistake.hint and item.hints else ""
-        where = f"lesson {item.chapter}" + (f", “{item.section}”" if item.section else "")
+        where = f"Lesson {item.chapter}" + (f", “{item.section}”" if item.section else "")
         return Said(mistake.title, mistake.words, hint, where)
 
     def to_list(self) -> list[dict[str, Any]]:

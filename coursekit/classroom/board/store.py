@@ -68,6 +68,7 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA wal_autocheckpoint=10000")  # pages, 40 MB: moving them over holds up whoever posts then
             db.executescript(TABLES)
             db.execute("SELECT seq, learner, id, at, exercise, status, diagnosis FROM events LIMIT 1")
             db.execute("SELECT id, name, token, joined FROM learners LIMIT 1")

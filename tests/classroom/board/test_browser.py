@@ -88,7 +88,7 @@ def test_what_learners_do_appears(opened, served):
     screen.says("6 min Bo adam, 1 try, last 6 min ago", "Who is stuck (1)")
     assert screen.table[0][0] == "Bo", "stuck longest comes first"
     screen.page.get_by_text("m not corrected").click()
-    screen.says("Divide by that", "Hint: ", "lesson 08_adam. 1 met it so far.")
+    screen.says("Divide by that", "Hint: ", "Lesson 08_adam. 1 met it so far.")
     screen.page.get_by_label("questions, too").check()
     assert "?\u00a0first_step_length" in screen.page.locator("#grid thead th").all_inner_texts()
 

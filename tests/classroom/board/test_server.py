@@ -65,7 +65,7 @@ def test_a_change_reaches_an_open_stream(served):
     (mistake,) = change["mistakes"]
     assert (mistake["title"], mistake["now"]) == ("m not corrected", 1)
     assert "Divide by that" in mistake["words"]
-    assert mistake["where"] == "lesson 08_adam"
+    assert mistake["where"] == "Lesson 08_adam"
 
 
 def test_the_same_event_twice_counts_once(served):

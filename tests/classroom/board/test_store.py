@@ -157,7 +157,7 @@ def test_every_lesson_says_where_its_exercises_are_taught():
     adam = items.all[items.at["adam"]]
     assert (adam.chapter, adam.section) == ("08_adam", "2. The idea")
     said = items.said("adam", "m_not_corrected")
-    assert (said.title, said.where) == ("m not corrected", "lesson 08_adam, “2. The idea”")
+    assert (said.title, said.where) == ("m not corrected", "Lesson 08_adam, “2. The idea”")
 
 
 def test_an_unknown_chapter_is_one_line():
