@@ -180,7 +180,10 @@ def draw(found: dict[str, Any], path: Path) -> None:
         left.annotate(f"one worker's rate, times {cores} cores", (max(counts), one * cores), (0, 4),
                       textcoords="offset points", ha="right", fontsize=8)  # fmt: skip
         left.set(
-            xlabel="workers, or jobs, on this machine", ylabel="submissions a second", xticks=counts, ylim=(0, None)
+            xlabel="workers, or jobs, on this machine",
+            ylabel="submissions a second",
+            xticks=counts,
+            ylim=(0, 1.15 * max(*rates, one * cores)),
         )
         left.legend(fontsize=8, loc="lower right")
         line = style.series(2)

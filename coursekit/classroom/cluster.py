@@ -15,6 +15,7 @@ import pickle
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -65,13 +66,15 @@ async def _run(
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Dask's own words are left out: what matters of them is said here, in one line."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _words(error: Exception) -> str:
@@ -187,15 +190,17 @@ class Dispatcher:
             try:
                 now = set(await asyncio.wait_for(self.client.scheduler.ncores(), CONNECT))
             except (OSError, TimeoutError):
-                words = f"the scheduler {self.settings.scheduler} is gone; what was graded is kept"
-                self.events.put_nowait(Bad(words))
-                return
+                raise self._gone() from None
             for address in known - now:
                 self.events.put_nowait(partial(self._left, address))
             for address in now - known:
                 self.meeting[address] = self._start(self._meet(address))
             known = now
             await asyncio.sleep(POLL)
+
+    def _gone(self) -> Bad:
+        where = self.settings.scheduler
+        return Bad(f"the scheduler {where} is gone; what was graded is kept, and the same command goes on")
 
     async def _meet(self, address: str) -> None:
         """Ask a new worker what it is; it is passed over where it cannot grade as this process would."""
@@ -204,6 +209,8 @@ class Dispatcher:
             found = await self._call(address, look, self.settings.seconds, self.settings.practice)
             if found["version"] != mine:
                 raise NotHere(f"it has coursekit {found['version']}, and {mine} is wanted")
+        except Bad:
+            raise
         except Exception as error:
             self.events.put_nowait(partial(self._pass_over, address, _words(error)))
         else:
@@ -215,6 +222,8 @@ class Dispatcher:
         future = self.client.submit(pickle.loads, payload, workers=[address], pure=False)
         try:
             kind, found = await future
+        except CancelledError:  # Dask's: it lost the scheduler, or all its work was called off
+            raise self._gone() from None
         finally:
             future.release()
         if kind in ERRORS:
@@ -315,6 +324,8 @@ class Dispatcher:
     def _stumbled(self, worker: Worker, parcel: tuple[int, ...], error: Exception) -> None:
         if parcel not in worker.flying:
             return
+        if isinstance(error, Bad):
+            raise error
         if isinstance(error, NotHere):
             self._pass_over(worker.address, str(error))
         elif isinstance(error, Reborn):

@@ -251,6 +251,15 @@ def test_a_scheduler_without_workers_says_how_to_start_some(tmp_path, monkeypatc
         grade(tmp_path, made.scheduler_address)
 
 
+def test_a_scheduler_that_goes_leaves_what_was_graded(processes, two, tmp_path, monkeypatch):
+    """The last of them: it ends the scheduler that the others share."""
+    a_class(tmp_path, {f"student{i:02}.py": IDENTITY for i in range(30)})
+    at_the_third(monkeypatch, processes.started[0].kill)
+    with pytest.raises(Bad, match=f"the scheduler {two} is gone; what was graded is kept"):
+        grade(tmp_path, two)
+    assert 3 <= len(rows(tmp_path)) < 30
+
+
 def test_what_travels_is_plain(tmp_path, monkeypatch):
     """What comes back of a worker can be JSON, and holds neither the seed nor what was expected."""
     data = script([slip(ADAM.exercises[-1], 0)])
