@@ -54,7 +54,8 @@ def start(
         raise
     place = _place(address or bind or lan_address(), port, tls is not None)
     board = Board(store, items, f'join("{store.code}@{place}")')
-    print(_words(board, db, port, place, tls is not None), flush=True)
+    own = place if tls else f"http://{_bracketed(bind or 'localhost')}:{port}"
+    print(_words(board, db, own), flush=True)
     server = HTTPServer(
         application(board),
         ssl_options=tls,
@@ -115,14 +116,17 @@ def lan_address() -> str:
 
 def _place(host: str, port: int, secure: bool) -> str:
     """The board's address as join takes it."""
-    host = f"[{host}]" if ":" in host else host
+    host = _bracketed(host)
     if secure:
         return f"https://{host}:{port}"
     return host if port == PORT else f"{host}:{port}"
 
 
-def _words(board: Board, db: Path, port: int, place: str, secure: bool) -> str:
-    own = place if secure else f"http://localhost:{port}"
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _words(board: Board, db: Path, own: str) -> str:
     joined = len(board.learners)
     kept = f"{db} (goes on: {joined} learners, {sum(board.counts.values())} events)" if joined else f"{db}"
     return "\n".join(
@@ -170,7 +174,7 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
             raise Bad(f"there is no file {path}")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key, password=lambda: "")  # nobody is asked for one
     except (ssl.SSLError, OSError) as error:
         raise Bad(f"the certificate {certificate} and its key cannot be used: {error}") from None
     return context

@@ -107,6 +107,14 @@ def certificate(tmp_path_factory) -> Path:
     return place
 
 
+def test_a_key_that_needs_a_password_asks_nobody(certificate, tmp_path, capsys):
+    locked = tmp_path / "locked.pem"
+    command = ["openssl", "rsa", "-aes256", "-passout", "pass:secret", "-in", certificate, "-out", locked]
+    subprocess.run(command, check=True, capture_output=True)
+    assert run("start", "--certificate", certificate.with_name("cert.pem"), "--key", locked) == 2
+    assert "cannot be used" in capsys.readouterr().err
+
+
 def test_over_tls(certificate, tmp_path, monkeypatch):
     port = free_port()
     with started("--chapter", "08", "--port", port, "--certificate", certificate) as (_, said):
