@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vjp, vmap
 
+from coursekit.reference.checks import need_whole
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 Product = Callable[[Tensor], Tensor]
 
@@ -36,8 +38,7 @@ def hessian(model: nn.Module, loss: Loss, x: Tensor, y: Tensor, *, block: int = 
     tensor([[18.,  6.],
             [ 6.,  2.]])
     """
-    if not isinstance(block, int) or block < 1:
-        raise ValueError(f"hessian: block must be a whole number, at least 1; got {block!r}")
+    need_whole("hessian", "block", block, low=1)
     product, weights = _product("hessian", model, loss, x, y)
     columns = torch.eye(len(weights), dtype=weights.dtype, device=weights.device)
     H = vmap(product, chunk_size=block)(columns)
@@ -74,8 +75,7 @@ def sharpness(
     Source: Golub and Van Loan, "Matrix Computations", the chapter on Lanczos methods; Pearlmutter (1994), "Fast Exact
     Multiplication by the Hessian", for the product.
     """
-    if not isinstance(products, int) or products < 1:
-        raise ValueError(f"sharpness: products must be a whole number, at least 1; got {products!r}")
+    need_whole("sharpness", "products", products, low=1)
     product, weights = _product("sharpness", model, loss, x, y)
     if start is None:
         start = torch.randn(len(weights), generator=torch.Generator().manual_seed(0))

@@ -217,12 +217,12 @@ def standardized(x: Tensor, train: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _generator(seed: int, n: int, noise: float, classes: int = 2) -> torch.Generator:
+    if not isinstance(classes, int) or classes < 2:
+        raise ValueError(f"classes must be a whole number, at least 2; got {classes!r}")
     if not isinstance(n, int) or n < max(10, 5 * classes):
         raise ValueError(f"n must be a whole number, at least {max(10, 5 * classes)}, so no part is empty; got {n!r}")
     if not (isinstance(noise, (int, float)) and 0 <= noise < math.inf):
         raise ValueError(f"noise must be at least 0 and finite; got {noise!r}")
-    if classes < 2:
-        raise ValueError(f"classes must be at least 2; got {classes!r}")
     return torch.Generator().manual_seed(seed)
 
 

@@ -17,6 +17,7 @@ from coursekit.engine.augment import Augment
 from coursekit.engine.bar import bar_of
 from coursekit.engine.data import Data
 from coursekit.engine.stacked import stacked
+from coursekit.reference.checks import need_whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,8 +108,7 @@ def grid(
     axes = {key: _axis(key, values) for key, values in hyper.items() if not isinstance(values, Real)}
     fixed = {key: float(value) for key, value in hyper.items() if key not in axes}
     chosen = [int(seed) for seed in _axis("seeds", seeds)]
-    if not isinstance(block, int) or block < 1:
-        raise ValueError(f"grid: block must be a whole number, at least 1; got {block!r}")
+    need_whole("grid", "block", block, low=1)
     # networks of one seed stand together: those of a block that see the same rows in the same order share them
     cells = [(seed, *values) for seed in chosen for values in itertools.product(*(a.tolist() for a in axes.values()))]
     started, parts = time.perf_counter(), []

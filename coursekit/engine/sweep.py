@@ -19,6 +19,7 @@ from coursekit.engine.device import device
 from coursekit.engine.rules import as_rule, outcome, settings
 from coursekit.engine.surfaces import Surface
 from coursekit.reference import RULES
+from coursekit.reference.checks import need_whole
 from coursekit.reference.rule import Rule, check_hyperparameters
 
 PAYS = 10**9  # steps of paths from which on compiling, which takes seconds, is sooner done
@@ -273,8 +274,7 @@ def _blocks(shape: tuple[int, ...], block: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _stride(steps: Any, keep: Any) -> int:
-    if not isinstance(steps, int) or steps < 0:
-        raise ValueError(f"sweep: steps must be a whole number, at least 0; got {steps!r}")
+    need_whole("sweep", "steps", steps, low=0)
     if keep in ("all", "last"):
         return 1 if keep == "all" else max(steps, 1)
     if not isinstance(keep, int) or isinstance(keep, bool) or keep < 1 or steps % keep:
@@ -285,8 +285,7 @@ def _stride(steps: Any, keep: Any) -> int:
 
 
 def _check_sizes(shape: tuple[int, ...], kept: int, block: Any, max_bytes: int, size: int) -> None:
-    if not isinstance(block, int) or block < 1:
-        raise ValueError(f"sweep: block must be a whole number, at least 1; got {block!r}")
+    need_whole("sweep", "block", block, low=1)
     wanted = math.prod(shape) * kept * 3 * size
     if wanted > max_bytes:
         raise ValueError(

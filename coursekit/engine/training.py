@@ -19,6 +19,7 @@ from coursekit.engine.augment import Augment
 from coursekit.engine.bar import bar_of
 from coursekit.engine.data import Data
 from coursekit.engine.device import device as default_device
+from coursekit.reference.checks import need_whole
 
 ROWS_AT_ONCE = 4096  # of the validation data, so that a large set does not fill the memory
 
@@ -134,8 +135,7 @@ def train(
 def need_counts(who: str, **counts: Any) -> None:
     """Refuse what is no whole number, or below 1."""
     for name, value in counts.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{who}: {name} must be a whole number, at least 1; got {value!r}")
+        need_whole(who, name, value, low=1)
 
 
 def one_device(name: str, model: nn.Module, data: Data) -> None:
@@ -344,7 +344,8 @@ def mlp(
       (2): Linear(in_features=3, out_features=1, bias=True)
     )
     """
-    if len(sizes) < 2 or not all(isinstance(size, int) and size >= 1 for size in sizes):
+    whole = isinstance(sizes, list | tuple) and all(isinstance(size, int) and size >= 1 for size in sizes)
+    if not whole or len(sizes) < 2:
         raise ValueError(f"mlp: sizes must be two or more whole numbers, at least 1, inputs first; got {sizes!r}")
     layers: list[nn.Module] = []
     with seeded(seed, torch.device("cpu")):

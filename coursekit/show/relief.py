@@ -41,10 +41,10 @@ def relief(surface: Surface, columns: int = 181, rows: int = 121) -> Relief:
 
 def find_surface(surface: Surface | str) -> Surface:
     """The surface of this name, or the surface itself."""
-    if not isinstance(surface, str):
-        return surface
-    from coursekit.engine.surfaces import SURFACES
+    from coursekit.engine.surfaces import SURFACES, Surface
 
+    if isinstance(surface, Surface):
+        return surface
     if surface not in SURFACES:
         raise ValueError(f"no surface is called {surface!r}; there are {', '.join(SURFACES)}")
     return SURFACES[surface]

@@ -167,7 +167,8 @@ def test_synthetic_classes_lie_where_they_should():
         (lambda: blobs(n=10, classes=5), "n must be a whole number, at least 25.*got 10"),
         (lambda: spirals(noise=-1), "noise must be at least 0 and finite; got -1"),
         (lambda: two_moons(noise=math.nan), "noise must be at least 0 and finite; got nan"),
-        (lambda: blobs(classes=1), "classes must be at least 2; got 1"),
+        (lambda: blobs(classes=1), "classes must be a whole number, at least 2; got 1"),
+        (lambda: spirals(classes=2.5), "classes must be a whole number, at least 2; got 2.5"),
         (lambda: linear(weights=[]), r"weights must be a sequence of numbers.*got \[\]"),
     ],
 )

@@ -309,6 +309,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     [
         ({"epochs": 0}, "epochs must be a whole number, at least 1; got 0"),
         ({"epochs": None}, "epochs must be a whole number, at least 1; got None"),
+        ({"epochs": True}, "epochs must be a whole number, at least 1; got True"),
         ({"batch_size": 2.5}, "batch_size must be a whole number, at least 1; got 2.5"),
         ({"early_stop": -1}, "early_stop must be a whole number, at least 1; got -1"),
         ({"loss": lambda p, y: (p[:, 0] - y) ** 2}, r"loss must return a 0-d tensor.*got shape \(16,\)"),

@@ -45,3 +45,5 @@ def test_a_flat_surface_has_no_heights():
 def test_an_unknown_surface_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="no surface is called 'hill'; there are bowl, ravine"):
         find_surface("hill")
+    with pytest.raises(ValueError, match="no surface is called 3; there are bowl, ravine"):
+        find_surface(3)

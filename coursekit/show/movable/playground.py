@@ -12,6 +12,7 @@ import torch
 from coursekit.engine.rules import as_rule
 from coursekit.engine.surfaces import Surface
 from coursekit.reference import RULES
+from coursekit.reference.checks import need_whole
 from coursekit.reference.rule import check_hyperparameters, hyperparameters
 from coursekit.show import style
 from coursekit.show.movable import table
@@ -61,8 +62,7 @@ def playground(
     surface = find_surface(surface)
     begin = _start(surface, start)
     lines = _lines(rules)
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be a whole number, at least 1; got {steps!r}")
+    need_whole("playground", "steps", steps, low=1)
     sliders = _sliders(lines, lr, hyper)
     late: dict[str, Mistake] = {}  # lines that took too long: not tried again when the start moves
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from coursekit.engine.surfaces import Surface
 from coursekit.engine.sweep import sweep
-from coursekit.reference.checks import need_number
+from coursekit.reference.checks import need_number, need_whole
 from coursekit.reference.gradient_descent import gradient_descent, max_stable_lr
 from coursekit.show import style
 from coursekit.show.movable import table
@@ -49,8 +49,7 @@ def stability(steep: float = 10.0, steps: int = 40) -> Movable | Picture:
     need_number("stability", "steep", steep)
     if steep == 0:
         raise ValueError("stability: steep must be above 0, or there is no bowl; got 0")
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"stability: steps must be a whole number, at least 1; got {steps!r}")
+    need_whole("stability", "steps", steps, low=1)
     limit = max_stable_lr(torch.diag(torch.tensor([steep, steep / max(CONDITIONS)], dtype=torch.float64)))
     rates = [limit * k / PLACES for k in range(PLACES + PLACES // 4 + 1)]
     bowls = [bowl(steep, steep / condition) for condition in CONDITIONS]
