@@ -10,7 +10,7 @@ import torch
 
 from coursekit.show import style
 from coursekit.show.movable.moving import moving
-from coursekit.show.movable.table import TOP, ground
+from coursekit.show.movable.table import encode_share, ground
 from coursekit.show.relief import find_surface
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _data(surface: Surface, at: list[int]) -> dict[str, Any]:
     return {
         **ground(surface, GRID, GRID),
         "title": f"The {surface.name.replace('_', ' ')} surface and its slopes",
-        "heights": (share * TOP).round().numpy().astype("<u2").tobytes(),  # true heights, not squeezed ones
+        "heights": encode_share(share).tobytes(),  # true heights, not squeezed ones
         "levels": list(LEVELS),
         "places": torch.cat((height[..., None], slope), dim=-1).numpy().astype("<f4").tobytes(),
         "range": [float(height.min()), float(height.max())],

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from coursekit.engine.surfaces import SURFACES
 from coursekit.reference import RULES
+from coursekit.reference.checks import need_whole
 from coursekit.reference.rule import Rule, check_hyperparameters, hyperparameters
 from coursekit.show import style
 from coursekit.show.movable import table
@@ -74,8 +75,7 @@ def _check(rule: Any, lr: Any, offset: Any, steps: Any) -> None:
     low, high = SURFACE.domain[1]
     if not (isinstance(offset, (int, float)) and low <= offset <= high):
         raise ValueError(f"offset must be a number from {low:g} to {high:g}, as the picture is; got {offset!r}")
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be a whole number, at least 1; got {steps!r}")
+    need_whole("saddle_escape", "steps", steps, low=1)
 
 
 def walk(rule: Rule, lr: float, offset: float, steps: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -129,8 +129,7 @@ def escapes(paths: Tensor, heights: Tensor) -> Tensor:
 
 def _encode(heights: Tensor) -> bytes:
     low, high = HEIGHTS
-    share = ((heights - low) / (high - low)).nan_to_num(nan=1.0).clamp(0, 1)
-    return (share * table.TOP).round().numpy().astype("<u2").tobytes()
+    return table.encode_share(((heights - low) / (high - low)).nan_to_num(nan=1.0)).tobytes()
 
 
 def words(data: dict[str, Any]) -> str:

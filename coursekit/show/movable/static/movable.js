@@ -87,7 +87,6 @@ class Figure {
     cancelAnimationFrame(this.frame);
     this.sizes.disconnect();
     this.themes.disconnect();
-    this.themes.disconnect();
     this.dark.removeEventListener("change", this.refresh);
     this.model.off("change:data", this.onData);
     this.model.off("msg:custom", this.onMessage);
