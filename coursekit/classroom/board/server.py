@@ -12,7 +12,6 @@ from typing import Any
 
 from tornado import web
 
-import coursekit
 from coursekit.classroom.board import export, names
 from coursekit.classroom.board.items import Items
 from coursekit.classroom.board.limits import Buckets
@@ -174,9 +173,8 @@ class Join(Base):
         found = board.learners.get(digest(token)) if isinstance(token, str) and token.isascii() else None
         if found is None:
             found, token = await self.new(body.get("name") or "")
-        about = {"items": [item.name for item in board.items.all], "version": coursekit.__version__}
         self.set_header("Content-Type", "application/json")
-        self.finish({"token": token, "name": found.name} | about)
+        self.finish({"token": token, "name": found.name, "items": [item.name for item in board.items.all]})
 
     async def new(self, name: Any) -> tuple[Learner, str]:
         board = self.board
@@ -324,7 +322,7 @@ class Stream(Private):
 
     def sent(self, done: asyncio.Future[None]) -> None:
         self.behind -= 1
-        if done.exception():  # the screen has gone
+        if done.cancelled() or done.exception():  # the screen has gone
             self.over.set()
 
     def on_connection_close(self) -> None:
