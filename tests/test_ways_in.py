@@ -19,7 +19,6 @@ from coursekit import __version__
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-CPU = "https://download.pytorch.org/whl/cpu"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = sorted(set((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) - {ROOT / ".github/ISSUE_TEMPLATE/config.yml"})
 
@@ -59,10 +58,17 @@ def test_no_way_has_a_version_of_its_own():
 
 def test_containers_take_the_tested_python_and_torch_for_the_cpu():
     assert DEVCONTAINER["image"].endswith("python:3.11-bookworm")
-    assert DEVCONTAINER["containerEnv"] == {"PIP_EXTRA_INDEX_URL": CPU}
     assert text(".binder/runtime.txt").strip() == "python-3.11"
-    assert f"export PIP_EXTRA_INDEX_URL={CPU}\n" in text(".binder/postBuild")
+    assert "--torch-backend cpu " in text(".binder/postBuild")
     assert PROJECT["requires-python"] == ">=3.11"
+
+
+def test_where_packages_come_from_is_the_setting_of_whoever_installs():
+    name = "PIP_EXTRA_INDEX_URL"
+    assert DEVCONTAINER["containerEnv"] == {name: f"${{localEnv:{name}}}"}
+    jobs = [job for path in WORKFLOWS for job in parsed(path)["jobs"].values()]
+    assert {job["env"][name] for job in jobs if "env" in job} == {f"${{{{ vars.{name} }}}}"}
+    assert not [name for name in WAYS if re.search(r"https://(download|pypi|files)\.", text(name))]
 
 
 def test_the_dev_container_makes_what_the_editor_opens():
