@@ -71,10 +71,10 @@ class State:
         cell = self.cells.setdefault(at, Cell(since=event.at))
         self._latest[event.learner] = item
         self.changed.add(at)
+        cell.last = max(cell.last, event.at)
         if cell.status == "passed":
             return
         cell.tries += 1
-        cell.last = max(cell.last, event.at)
         if cell.status not in DONE or event.status in DONE:
             self._bars[item][_kind(cell.status)] -= 1
             cell.status = event.status
