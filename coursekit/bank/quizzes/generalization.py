@@ -58,7 +58,7 @@ QUIZZES = (
         "one_epoch_of_patience_more",
         f"The same losses, {LOSSES}, and a patience of 4. Which epoch's weights does one keep now?",
         lambda: float(early_stopping(WATCHED, patience=4)[1]),
-        "Epoch 7: at epoch 6, just when the patience would run out, comes a better loss, and the count begins anew. "
+        "Epoch 7: at epoch 6, when the patience would run out, comes a better loss, and the count begins anew. "
         "One epoch of patience has made a loss of 0.3 out of one of 0.5.",
         beliefs=(
             (

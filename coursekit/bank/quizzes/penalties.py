@@ -90,7 +90,7 @@ QUIZZES = (
         "2: above 0 the slopes are w - 3 and 1, which cancel there. It is the soft threshold of 3 at 1: the weights "
         "that an L1 penalty leaves are too small by the threshold.",
         beliefs=(
-            (3.0, "the penalty decides only what becomes 0: it pulls at large weights just as hard."),
+            (3.0, "the penalty decides only what becomes 0: it pulls at large weights as hard."),
             (1.0, "with w^2 in place of |w|: there the slopes are w - 3 and 2 w."),
             (1.5, "halfway to 0: that is what a penalty of w^2 / 2 does."),
             (2.5, "half the threshold: that would be right for (w - 3)^2 without the half."),
