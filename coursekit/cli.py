@@ -309,7 +309,7 @@ def author_audit(
 
 def finish(command: Any, *args: Any, **options: Any) -> NoReturn:
     """Run a command of the classroom and end with its exit status; expected failures are one line."""
-    from coursekit.classroom.sandbox.warm import NotHere
+    from coursekit.classroom.sandbox.host import NotHere
     from coursekit.classroom.submission import Bad
 
     try:

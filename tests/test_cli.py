@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coursekit import __version__, cli
-from coursekit.classroom.sandbox.warm import lacking
+from coursekit.classroom.sandbox.host import lacking
 
 ROOT = Path(__file__).parents[1]
 RIGHT = "def identity(x):\n    return x\n"

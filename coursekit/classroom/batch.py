@@ -14,7 +14,8 @@ from torch import Tensor
 from coursekit.bank import index
 from coursekit.classroom.gradebook import Gradebook
 from coursekit.classroom.sandbox import wire
-from coursekit.classroom.sandbox.warm import Failed, NotHere, Ran, Reading, Stopped, WarmParent
+from coursekit.classroom.sandbox.host import NotHere
+from coursekit.classroom.sandbox.warm import Failed, Ran, Reading, Stopped, WarmParent
 from coursekit.classroom.submission import File, Submission, key
 from coursekit.judging.judge import Prepared, judge, prepare, right
 from coursekit.judging.quiz import judge_quiz
@@ -79,8 +80,9 @@ def run(
     for i in [*range(len(submissions)), *[None] * settings.jobs]:
         todo.put(i)
     grader = Grader(book, settings)
-    options = {"seconds": settings.seconds, "jobs": settings.jobs, "practice": settings.practice}
-    parents = [WarmParent(**options) for _ in range(min(settings.jobs, len(submissions)))]  # type: ignore[arg-type]
+    parents = WarmParent.several(
+        min(settings.jobs, len(submissions)), seconds=settings.seconds, practice=settings.practice
+    )
 
     def work(parent: WarmParent) -> None:
         try:

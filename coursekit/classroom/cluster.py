@@ -22,7 +22,7 @@ from typing import Any
 
 from coursekit.classroom.batch import Graded, Grader, Settings
 from coursekit.classroom.gradebook import Gradebook
-from coursekit.classroom.sandbox.warm import NotHere
+from coursekit.classroom.sandbox.host import NotHere
 from coursekit.classroom.sandbox.warm import Reading, Stopped
 from coursekit.classroom.submission import Bad, Submission, key
 from coursekit.classroom.worker import Call, Pages, Reborn, look, packed, perform, plain, read_record

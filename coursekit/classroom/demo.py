@@ -10,7 +10,7 @@ from typing import Any
 
 from coursekit.bank import index
 from coursekit.classroom import run, submission
-from coursekit.classroom.sandbox import warm
+from coursekit.classroom.sandbox import host
 from coursekit.classroom.submission import Bad
 from coursekit.exercise import Chapter, Exercise, Quiz
 from coursekit.judging.source import apply, solution_source, source, stub
@@ -40,7 +40,7 @@ def demo(out: Path, *, jobs: int = 0) -> int:
     except OSError as error:
         raise Bad(f"cannot write to {out}: {error.strerror}; --out says where else") from None
     print(f"A made-up class of {len(NAMES.split())} is in {place}.")
-    practice = bool(warm.lacking())  # nobody in this class is out to cheat: it can be looked at on every system
+    practice = bool(host.lacking())  # nobody in this class is out to cheat: it can be looked at on every system
     return run.grade(place, out=grades, jobs=jobs, seed=SEED, seconds=SECONDS, practice=practice)
 
 

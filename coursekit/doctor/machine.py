@@ -23,6 +23,7 @@ COMPILERS = {  # what torch.compile calls, and how it is got
     "linux": ("g++", "sudo apt install g++"),
 }
 RICH = re.compile(r'"(?:text/html|image/svg\+xml|application/(?:javascript|vnd\.jupyter\.widget-view\+json))"')
+INSTALL = {"darwin": "brew install", "win32": "winget install"}.get(sys.platform, "sudo apt install")
 WIDGETS = {"anywidget": "anywidget", "jupyterlab_widgets": "@jupyter-widgets/jupyterlab-manager"}
 
 
@@ -180,7 +181,7 @@ def walls() -> Found:
     """Whether answers can be run within walls."""
     if not installed("torch") or not installed("safetensors"):
         return  # said with the packages
-    from coursekit.classroom.sandbox.warm import lacking
+    from coursekit.classroom.sandbox.host import lacking
 
     if not (reason := lacking()):
         yield "ok", "answers run within full walls", ""
@@ -197,7 +198,7 @@ def tools() -> Found:
     """The commands beside Python."""
     for name in ("make", "git"):
         where = shutil.which(name)
-        yield ("ok", f"{name}: {where}", "") if where else ("note", f"no {name}", f"sudo apt install {name}")
+        yield ("ok", f"{name}: {where}", "") if where else ("note", f"no {name}", f"{INSTALL} {name}")
 
 
 def chromium() -> Found:
@@ -205,4 +206,4 @@ def chromium() -> Found:
     if where := next(filter(None, map(shutil.which, CHROMIUM)), None):
         yield "ok", f"browser tests use {where}", ""
     else:
-        yield "note", "no Chromium: the browser tests are skipped", "sudo apt install chromium"
+        yield "note", "no Chromium: the browser tests are skipped", f"{INSTALL} chromium"

@@ -28,11 +28,11 @@ class Watch(TorchFunctionMode):
 
 
 @functools.cache
-def _workers() -> tuple[tuple[types.ModuleType, str, Any], ...]:
-    """The functions in torch.optim that do the work: every update of torch's goes through one of them."""
+def _workers() -> tuple[tuple[types.ModuleType, str], ...]:
+    """Where the functions in torch.optim stand that do the work: every update of torch's goes through one of them."""
     homes = [m for name, m in sorted(sys.modules.items()) if name.startswith("torch.optim.") and m is not None]
     kinds = ("_single_tensor_", "_multi_tensor_", "_fused_")
-    return tuple((home, n, f) for home in homes for n, f in vars(home).items() if n.startswith(kinds) and callable(f))
+    return tuple((home, n) for home in homes for n, f in vars(home).items() if n.startswith(kinds) and callable(f))
 
 
 @contextlib.contextmanager
@@ -48,10 +48,11 @@ def optimizers_seen() -> Iterator[list[str]]:
 
         return call
 
-    for home, name, function in _workers():
+    before = [(home, name, getattr(home, name)) for home, name in _workers()]
+    for home, name, function in before:
         setattr(home, name, watched(home.__name__, function))
     try:
         yield seen
     finally:
-        for home, name, function in _workers():
+        for home, name, function in before:
             setattr(home, name, function)

@@ -16,7 +16,7 @@ import pytest
 from coursekit.bank import index
 from coursekit.classroom import cluster, demo, gradebook, run, submission, worker
 from coursekit.classroom.demo import notebook, predicted, script, slip
-from coursekit.classroom.sandbox.warm import lacking
+from coursekit.classroom.sandbox.host import lacking
 from coursekit.classroom.submission import Bad
 
 distributed = pytest.importorskip("distributed", reason="needs distributed: pip install -e '.[grade,cluster]'")

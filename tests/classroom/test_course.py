@@ -16,7 +16,7 @@ import zipfile
 import pytest
 
 from coursekit.classroom import course, run
-from coursekit.classroom.sandbox.warm import lacking
+from coursekit.classroom.sandbox.host import lacking
 from coursekit.classroom.submission import Bad
 
 PRACTICE = bool(lacking())  # where there are no walls, the same is held of grading without them

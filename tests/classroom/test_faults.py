@@ -8,7 +8,7 @@ import random
 from coursekit.bank import index
 from coursekit.classroom import run
 from coursekit.classroom.demo import script
-from coursekit.classroom.sandbox.warm import lacking
+from coursekit.classroom.sandbox.host import lacking
 from coursekit.judging.source import solution_source
 
 TASK, COUNT, LOOPS = "bias_correction", 500, 10

@@ -21,7 +21,7 @@ from coursekit.bank import index
 from coursekit.classroom import run
 from coursekit.classroom.demo import script
 from coursekit.classroom.sandbox import walls, wire
-from coursekit.classroom.sandbox.warm import lacking
+from coursekit.classroom.sandbox.host import lacking
 from coursekit.judging.judge import prepare
 from coursekit.judging.source import solution_source
 from coursekit.probe.cases import Outcome

@@ -19,7 +19,8 @@ from coursekit.bank import index
 from coursekit.classroom import batch, run, submission
 from coursekit.classroom.demo import notebook, predicted, script, slip
 from coursekit.classroom.sandbox import wire
-from coursekit.classroom.sandbox.warm import Reading, lacking
+from coursekit.classroom.sandbox.host import lacking
+from coursekit.classroom.sandbox.warm import Reading
 from coursekit.judging.judge import prepare
 from coursekit.judging.source import solution_source, stub
 
@@ -159,8 +160,9 @@ class _NoParent:
 
     unreadable = False
 
-    def __init__(self, **_):
-        pass
+    @classmethod
+    def several(cls, count, **_):
+        return [cls() for _ in range(count)]
 
     def __enter__(self):
         return self

@@ -10,7 +10,8 @@ from coursekit.bank import index
 from coursekit.classroom import batch
 from coursekit.classroom.demo import script
 from coursekit.classroom.gradebook import Gradebook
-from coursekit.classroom.sandbox.warm import WarmParent, lacking
+from coursekit.classroom.sandbox.host import lacking
+from coursekit.classroom.sandbox.warm import WarmParent
 from coursekit.classroom.submission import File, Submission
 from coursekit.judging.source import solution_source
 
@@ -20,13 +21,12 @@ WRONG = RIGHT["adam"].replace("v_hat.sqrt()", "v.sqrt()").replace("torch.sqrt(v_
 BY_TORCH = """
 def adam(param, grad, state, *, lr, beta1, beta2, eps):
     m, v, t = state
-    p = torch.nn.Parameter(param.clone())
-    optimizer = getattr(torch, "op" + "tim").Adam([p], lr=lr, betas=(beta1, beta2), eps=eps)
-    optimizer.state[p] = {"step": torch.tensor(float(t)), "exp_avg": m.clone(), "exp_avg_sq": v.clone()}
-    p.grad = grad.clone()
-    optimizer.step()
-    kept = optimizer.state[p]
-    return p.detach(), (kept["exp_avg"], kept["exp_avg_sq"], t + 1)
+    p, m, v, steps = param.clone(), m.clone(), v.clone(), torch.tensor(float(t))
+    betas = {"beta1": beta1, "beta2": beta2}
+    rest = {"amsgrad": False, "weight_decay": 0, "maximize": False, "foreach": False}
+    by_torch = getattr(__import__("torch.op" + "tim._functional", fromlist=["adam"]), "adam")
+    by_torch([p], [grad], [m], [v], [], [steps], lr=lr, eps=eps, **betas, **rest)
+    return p, (m, v, t + 1)
 """
 FIRST = "def update_moments(m, v, grad, *, beta1, beta2):\n    "
 

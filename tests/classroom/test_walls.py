@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from coursekit.classroom.sandbox import namespaces, outer, readback, seccomp, walls, warm
-from coursekit.classroom.sandbox.warm import Failed, NotHere, Ran, WarmParent
+from coursekit.classroom.sandbox import host, namespaces, outer, readback, seccomp, walls
+from coursekit.classroom.sandbox.host import NotHere
+from coursekit.classroom.sandbox.warm import Failed, Ran, WarmParent
 from coursekit.probe.cases import Call
 
 CASES = [Call((torch.tensor([1.0, 2.0]),))]
-needs_walls = pytest.mark.skipif(bool(warm.lacking()), reason=f"NO WALLS, NOT TESTED: {warm.lacking()}")
+needs_walls = pytest.mark.skipif(bool(host.lacking()), reason=f"NO WALLS, NOT TESTED: {host.lacking()}")
 
 
 def simulate(code: bytes, architecture: int, number: int, *arguments: int) -> int:
@@ -131,7 +132,7 @@ def test_threads_work_and_a_loop_in_c_ends(parent):
 def test_everything_ends_with_its_first_process():
     with WarmParent(seconds=30) as own:
         own.read(b"", ".py", "a", [], [])
-        first = own._process.pid
+        first = own._link.process.pid
         (inner,) = walls.children_of(first)
         os.kill(first, signal.SIGKILL)
         for _ in range(200):
@@ -163,12 +164,12 @@ BREAKS = {
 @pytest.mark.parametrize("change", BREAKS)
 def test_a_wall_that_is_not_there_is_missed(change):
     """Each wall is left out in turn: the reading back finds it, by its name, and nothing starts."""
-    code = warm.START.replace("; main()", f"; import os; from coursekit.classroom.sandbox import *; {change}; main()")
+    code = host.START.replace("; main()", f"; import os; from coursekit.classroom.sandbox import *; {change}; main()")
     names = "namespaces, seccomp, walls"
     code = code.replace("import *", f"import {names}")
-    command = warm._command(False, 1.0, 2**30, 32, trial=True)
+    command = host.command(False, 1.0, 2**30, 32)
     command[3] = code
-    done = subprocess.run(command, env=warm._environment(False), cwd="/", capture_output=True, timeout=60)
+    done = subprocess.run(command, env=host.environment(), cwd="/", capture_output=True, timeout=60)
     assert BREAKS[change].encode() in done.stdout, (done.stdout, done.stderr)
     assert b"ready" not in done.stdout
 
@@ -190,7 +191,7 @@ def test_what_is_missing_is_one_line(monkeypatch, tmp_path, capsys):
 
 
 def _refused(self):
-    raise NotHere(warm.refusal("no walls here"))
+    raise NotHere(host.refusal("no walls here"))
 
 
 def test_the_reading_back_names_the_first_that_fails():

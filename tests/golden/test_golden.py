@@ -19,7 +19,8 @@ import pytest
 import torch
 
 from coursekit.bank import index
-from coursekit.classroom.sandbox.warm import Ran, WarmParent, lacking
+from coursekit.classroom.sandbox.host import lacking
+from coursekit.classroom.sandbox.warm import Ran, WarmParent
 from coursekit.judging.check import _run, _unusable
 from coursekit.judging.judge import judge, prepare
 from coursekit.reference import RULES

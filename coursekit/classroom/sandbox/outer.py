@@ -1,4 +1,4 @@
-"""The first process of the sandbox: makes the namespaces that the warm parent lives in, and waits for it.
+"""The first process of the sandbox: makes the namespaces that the warm parents live in, and waits for them.
 
 It runs before torch is there, in a process with one thread. With walls, the warm parent is the first process of its
 own pid namespace: when either of the two ends, the kernel ends everything in it.
@@ -6,6 +6,7 @@ own pid namespace: when either of the two ends, the kernel ends everything in it
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,6 +24,9 @@ USERS = (
 )
 
 
+told: list[int] = [1]  # whoever hears why nothing starts
+
+
 @dataclass(frozen=True)
 class Setting:
     """What every job of a warm parent has in common: its limits, seconds by the clock, and whether there are walls."""
@@ -34,18 +38,23 @@ class Setting:
     filter: bytes = b""
 
 
+Pipes = list[tuple[int, int]]  # of each warm parent: where its jobs come from, and where results go
+
+
 def main() -> None:
-    """Start a warm parent, with the walls that argv asks for; `trial` ends when they have stood once."""
+    """Start warm parents, with the walls that argv asks for: as many as it names pipes. With none, try the walls."""
     asked: dict[str, Any] = json.loads(sys.argv[2])
+    pipes: Pipes = [(jobs, results) for jobs, results in json.loads(sys.argv[3])] if len(sys.argv) > 3 else []
+    told[:] = [results for _, results in pipes] or [1]
     limits = walls.Limits(asked["seconds"], asked["memory"], asked["processes"])
     if not asked["full"]:
-        _warm_parent(Setting(False, asked["wall"], limits))
+        _warm_parents(Setting(False, asked["wall"], limits), pipes)
         return
     try:
         code = seccomp.program()
         os.environ["TMPDIR"] = namespaces.scratch_place()
         outside = namespaces.identities()
-        go, told = os.pipe()
+        go, mapped = os.pipe()
         pid = namespaces.fork()
     except (OSError, ValueError, AttributeError) as error:
         _refuse(f"namespaces of a process's own ({error})", USERS)
@@ -55,10 +64,11 @@ def main() -> None:
             namespaces.map_users(pid, inside_root=os.geteuid() == 0)
         except OSError as error:
             _refuse(f"user map ({error})", USERS)
-        os.write(told, b"x")
-        os.close(told)
+        os.write(mapped, b"x")
+        os.close(mapped)
+        _close(pipes)
         sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) and 1)
-    os.close(told)
+    os.close(mapped)
     walls.prctl(walls.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.read(go, 1) != b"x":
         os._exit(1)
@@ -67,10 +77,10 @@ def main() -> None:
     inside = Setting(True, asked["wall"], limits, namespaces.identities(), code)
     if complaint := _trial(inside):
         _refuse(*complaint)
-    if asked.get("trial"):
-        _say(b"ready")
+    if pipes:
+        _warm_parents(inside, pipes)
     else:
-        _warm_parent(inside)
+        _say(b"ready")
 
 
 def _enter(outside: dict[str, int]) -> None:
@@ -119,11 +129,39 @@ def walls_of_a_child(setting: Setting, keep: int) -> str:
     return readback.child(setting.limits, keep, setting.before or {})
 
 
-def _warm_parent(setting: Setting) -> None:
+def _warm_parents(setting: Setting, pipes: Pipes) -> None:
+    """Load torch once, and be the warm parent, or the parent of several, which share its memory."""
     sys.modules["dill"] = None  # type: ignore[assignment]  # torch loads it where there is one, and it wants to write
     from coursekit.classroom.sandbox import parent  # torch: only now, and within the walls
 
-    parent.main(setting)
+    parent.warm_up()
+    if len(pipes) == 1:
+        parent.main(setting, *pipes[0])
+        return
+    workers = []
+    for mine in pipes:
+        if (pid := os.fork()) == 0:
+            walls.prctl(walls.PR_SET_PDEATHSIG, signal.SIGKILL)
+            _close([other for other in pipes if other is not mine])
+            parent.main(setting, *mine)
+            return
+        workers.append(pid)
+    _close(pipes)
+
+    def end(*_: object) -> None:
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def _close(pipes: Pipes) -> None:
+    for pair in pipes:
+        for fd in pair:
+            os.close(fd)
 
 
 def _refuse(what: str, how: str = "") -> NoReturn:
@@ -132,4 +170,5 @@ def _refuse(what: str, how: str = "") -> NoReturn:
 
 
 def _say(words: bytes) -> None:
-    os.write(1, len(words).to_bytes(8, "big") + words)
+    for fd in told:
+        os.write(fd, len(words).to_bytes(8, "big") + words)

@@ -40,20 +40,14 @@ PRELOADED += [f"encodings.{name}" for name in ("utf_8_sig", "latin_1", "cp1252",
 OUT_OF_MEMORY = 77  # exit status of a child that could not even answer
 
 
-def main(setting: Setting) -> None:
-    """Answer jobs on standard input until it ends."""
-    jobs, results = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
+def main(setting: Setting, jobs: int, results: int) -> None:
+    """Answer the jobs of a pipe until it ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what a job has begun is cleared away
-    torch.set_num_threads(1)
     walls.prctl(walls.PR_SET_CHILD_SUBREAPER, 1)
     tasks = 0
     if not setting.full:
         root = os.geteuid() == 0
         tasks = walls.tasks_of(walls.NOBODY if root else os.getuid()) + (0 if root else 256)  # a person's come and go
-    _warm_up()
     answer = Answer()
     wire.write_frame(results, b"ready" if setting.full or _readable() else b"unreadable")
     poll = select.poll()
@@ -112,8 +106,9 @@ class Answer:
                     done += os.write(fd, rest)
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """What children would otherwise each do first; then everything is frozen, so that forks share its memory."""
+    torch.set_num_threads(1)
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from coursekit.classroom.sandbox import wire
+from coursekit.classroom.sandbox.host import SLACK, Host, Link, NotHere, refusal
 from coursekit.probe.cases import Case, Outcome
 from coursekit.probe.values import cut
 
-START = "import sys; sys.path.insert(0, sys.argv[1]); from coursekit.classroom.sandbox.outer import main; main()"
-ROOT = Path(__file__).resolve().parents[3]
 FAULTS = {"delegated", "attempted", "runs", "time", "memory", "type", "structure", "shape", "dtype"}
 PATIENCE = 30.0  # more seconds until the parent itself is taken for dead: ending a hundred processes takes some
 TOGETHER = 1.0  # seconds for the functions of a file that are tried in one child
-SLACK = 3.0  # seconds beyond the time limit, for starting and sending, before a child is ended from outside
 
 
 @dataclass(frozen=True)
@@ -57,10 +47,6 @@ class Failed:
     reason: str
 
 
-class NotHere(RuntimeError):
-    """Grading cannot run on this system; the message says what can be done."""
-
-
 class Stopped(Exception):
     """The grader is ending; the job has no result."""
 
@@ -68,14 +54,29 @@ class Stopped(Exception):
 class WarmParent:
     """One warm parent process, started when it is first needed and again whenever it dies. Use it in one thread."""
 
-    def __init__(self, *, seconds: float = 10.0, memory: int = 2**30, jobs: int = 1, practice: bool = False):
+    def __init__(
+        self,
+        *,
+        seconds: float = 10.0,
+        memory: int = 2**30,
+        jobs: int = 1,
+        practice: bool = False,
+        host: Host | None = None,
+    ):
         self.seconds, self.memory, self.practice = seconds, memory, practice
-        self._processes = 32 + 4 * jobs  # the system counts the children of all warm parents together
-        self._process: subprocess.Popen[bytes] | None = None
+        self._host = host or Host(1, seconds=seconds, memory=memory, jobs=jobs, practice=practice)
+        self._link: Link | None = None
         self._stopped = False
         self.walls = "practice" if practice else "full"  # how every verdict on what it ran is marked
         self.likely: list[str] = []  # the exercises of the file before, and so most likely of the next
         self.unreadable = False  # whether the children's user may not read the interpreter's folder
+
+    @classmethod
+    def several(cls, count: int, *, seconds: float, memory: int = 2**30, practice: bool = False) -> list[WarmParent]:
+        """Warm parents for as many threads, which share what torch takes of memory."""
+        options = {"seconds": seconds, "memory": memory, "practice": practice}
+        host = Host(count, jobs=count, **options)  # type: ignore[arg-type]
+        return [cls(host=host, **options) for _ in range(count)]  # type: ignore[arg-type]
 
     def __enter__(self) -> WarmParent:
         return self
@@ -129,21 +130,14 @@ class WarmParent:
     def stop(self) -> None:
         """End the process from another thread: the job under way raises Stopped, and no other is begun."""
         self._stopped = True
-        if (process := self._process) is not None:
-            process.terminate()
+        if (link := self._link) is not None:
+            link.process.terminate()
 
     def close(self) -> None:
         """End the process; a later job starts a new one."""
-        if self._process is not None:
-            for pipe in (self._process.stdin, self._process.stdout):
-                with contextlib.suppress(OSError):
-                    pipe.close()  # type: ignore[union-attr]
-            try:
-                self._process.wait(1)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+        if self._link is not None:
+            self._link.close()
+            self._link = None
 
     def _perform(self, job: dict[str, Any], data: bytes, suffix: str, label: str, read: Any) -> Any:
         source = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
@@ -162,12 +156,12 @@ class WarmParent:
         return Failed("crashed", "it ended the process that runs the answers, twice")
 
     def _exchange(self, frame: bytes, until: float) -> bytes | None:
-        process = self._process or self._start()
+        link = self._link or self._start()
         if self._stopped:
             return None
         try:
-            wire.write_frame(process.stdin.fileno(), frame)  # type: ignore[union-attr]
-            return wire.read_frame(process.stdout.fileno(), wire.MAX_FRAME + 1, until)  # type: ignore[union-attr]
+            wire.write_frame(link.jobs, frame)
+            return wire.read_frame(link.results, wire.MAX_FRAME + 1, until)
         except (OSError, TimeoutError, ValueError):
             return None
 
@@ -187,69 +181,20 @@ class WarmParent:
             return Failed("memory", f"it asked for more than {self.memory / 2**30:.1f} GB of memory")
         return Failed("crashed", cut(rest.decode("utf-8", "replace")) or "its process ended")
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        if not self.practice and sys.platform != "linux":
-            raise NotHere(refusal(lacking()))
-        if not hasattr(os, "fork"):
-            raise NotHere("grading needs Linux, macOS or, on Windows, WSL: here no process can be forked")
-        with tempfile.TemporaryFile() as errors:
-            self._process = process = subprocess.Popen(
-                _command(self.practice, self.seconds, self.memory, self._processes),
-                env=_environment(self.practice),
-                cwd="/",
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,  # Ctrl-C is the judge's alone
-            )
-            try:
-                ready = wire.read_frame(process.stdout.fileno(), 4000, time.monotonic() + 120)  # type: ignore[union-attr]
-            except (OSError, TimeoutError, ValueError):
-                ready = None
-            self.unreadable = ready == b"unreadable"
-            if ready not in (b"ready", b"unreadable"):
-                self.close()
-                if ready:
-                    raise NotHere(refusal(ready.decode("utf-8", "replace")))
-                errors.seek(0)
-                last = errors.read().decode("utf-8", "replace").strip().rpartition("\n")[2] or "no reason given"
-                raise NotHere(f"the process that runs the answers does not start: {last}")
-        return process
-
-
-def _command(practice: bool, seconds: float, memory: int, processes: int, trial: bool = False) -> list[str]:
-    asked = {"full": not practice, "seconds": seconds, "memory": memory, "processes": processes, "trial": trial}
-    return [sys.executable, "-I", "-c", START, str(ROOT), json.dumps(asked | {"wall": seconds + SLACK})]
-
-
-def _environment(practice: bool) -> dict[str, str]:
-    env = {"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    env |= {"CUDA_VISIBLE_DEVICES": "", "OPENBLAS_NUM_THREADS": "1"}
-    env |= {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # large pages: a fork costs half
-    return env | {"TMPDIR": tempfile.gettempdir()}  # within walls it is set to the scratch that is there
-
-
-def refusal(reason: str) -> str:
-    """The one line for walls that cannot be had.
-
-    >>> refusal("no filter of system calls here")
-    'refused: no filter of system calls here; --practice grades without walls and marks every grade so'
-    """
-    return f"refused: {reason}; --practice grades without walls and marks every grade so"
-
-
-@functools.cache
-def lacking() -> str:
-    """Which wall this system lacks, in words; nothing where all can be put up. They are put up once, to see."""
-    if sys.platform != "linux":
-        return "no walls here (they need Linux: a virtual machine, WSL or a server)"
-    command = _command(False, 10.0, 2**30, 32, trial=True)
-    done = subprocess.run(command, env=_environment(False), cwd="/", capture_output=True, timeout=60)
-    said = done.stdout[8:].decode("utf-8", "replace")
-    return (
-        "" if said == "ready" else said or done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2] or "walls"
-    )
+    def _start(self) -> Link:
+        self._link = link = self._host.take()
+        try:
+            ready = wire.read_frame(link.results, 4000, time.monotonic() + 120)
+        except (OSError, TimeoutError, ValueError):
+            ready = None
+        self.unreadable = ready == b"unreadable"
+        if ready not in (b"ready", b"unreadable"):
+            words = "" if ready else link.last_words()
+            self.close()
+            if ready:
+                raise NotHere(refusal(ready.decode("utf-8", "replace")))
+            raise NotHere(f"the process that runs the answers does not start: {words}")
+        return link
 
 
 # ---- what came back, checked: it was written by a process that ran a learner's code

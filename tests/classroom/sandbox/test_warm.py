@@ -158,7 +158,7 @@ def test_a_fork_bomb(parent):
     """Whether the first process still answers or not: it had no end, and what it started is gone."""
     answer = run(parent, BOMB)
     assert answer.status == "timeout" if isinstance(answer, Failed) else fault(answer).check == "time"
-    assert alive(parent) and walls.children_of(parent._process.pid) == []
+    assert alive(parent) and walls.children_of(parent._link.process.pid) == []
 
 
 def test_an_endless_loop(parent):
@@ -177,7 +177,7 @@ def test_a_hundred_thousand_printed_lines(parent):
 
 def test_no_process_is_left_behind(parent):
     assert isinstance(run(parent, DAEMON), Ran)
-    assert walls.children_of(parent._process.pid) == []
+    assert walls.children_of(parent._link.process.pid) == []
 
 
 def test_forged_and_later_frames(parent):
@@ -207,7 +207,7 @@ def scratch(pid: int) -> set[Path]:
 def test_stopping_leaves_nothing_behind(tmp_path):
     with WarmParent(seconds=30, practice=True) as own:
         own.read(b"", ".py", "a", [], [])
-        pid = own._process.pid
+        pid = own._link.process.pid
         stopper = threading.Timer(0.5, own.stop)
         stopper.start()
         with pytest.raises(warm.Stopped):
@@ -224,7 +224,7 @@ def test_a_name_that_is_no_function(parent, text):
 
 def test_the_parent_is_started_again_when_it_dies(parent):
     assert alive(parent)
-    os.kill(parent._process.pid, signal.SIGKILL)
+    os.kill(parent._link.process.pid, signal.SIGKILL)
     assert alive(parent)
 
 
@@ -242,7 +242,7 @@ def test_a_parent_that_ends_at_each_try(parent, monkeypatch):
     exchange = WarmParent._exchange
 
     def ended(self, frame, until):
-        process = self._process or self._start()
+        process = (self._link or self._start()).process
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         return exchange(self, frame, until)
@@ -259,7 +259,7 @@ def test_the_parent_ends_with_the_judge_and_takes_the_job_with_it(tmp_path: Path
         "from coursekit.classroom.sandbox.warm import WarmParent\n"
         "p = WarmParent(seconds=60, practice=True)\n"
         "p.read(b'', '.py', 'a', [], [])\n"
-        "print(p._process.pid, flush=True)\n"
+        "print(p._link.process.pid, flush=True)\n"
         "p.run(b'def f():\\n  while True: pass', '.py', 'a', 'f', [], {})\n"
     )
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as judge:
@@ -276,7 +276,7 @@ def test_the_parent_ends_with_the_judge_and_takes_the_job_with_it(tmp_path: Path
 def test_a_parent_knows_no_answers_and_has_one_thread():
     code = (
         "import sys, coursekit.classroom.sandbox.parent as p, coursekit.classroom.sandbox.walls as w\n"
-        "import torch; torch.set_num_threads(1); p._warm_up()\n"
+        "import torch; torch.set_num_threads(1); p.warm_up()\n"
         "rooms = {m.split('.')[1] for m in sys.modules if m.startswith('coursekit.')}\n"
         "assert rooms <= {'probe', 'classroom'}, rooms\n"
         "assert w.threads() == 1\n"
