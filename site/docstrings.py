@@ -10,7 +10,7 @@ CLOSING = re.compile(r"^(Sources?|Where torch differs): ", re.MULTILINE)
 DOCTEST = re.compile(r"^ *>>> .*?(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 MARKS = re.compile(
     r"\$\$(?P<block>.+?)\$\$|\$(?P<math>[^$]+?)\$|(?<![`:\w])`(?P<code>[^`]+)`(?!`)"
-    r"|(?P<plain>\||(?<![*\w])\*(?=\w+(?![\w*])))",  # a bar, or a star that opens nothing: |w|, (*grid, 2)
+    r"|(?P<plain>\||@|(?<![*\w])\*(?=\w+(?![\w*])))",  # what says nothing special here: |w|, code@host, (*grid, 2)
     re.DOTALL,
 )
 
