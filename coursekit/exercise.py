@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -198,6 +199,25 @@ class Trajectory:
         hyper, state = hyperparameters(answer) | self.picture, answer.init(5 * one)._asdict()
         case = self._steps(answer, torch.device("cpu"), 5 * one, Quadratic(0.3 * one, 0 * one), 40, hyper, state)
         return replace(case, judged=False, label=f"{case.label} on 0.15 x², from 5")
+
+
+def numbers(generator: torch.Generator, *shape: int) -> Tensor:
+    """Random numbers with two decimals, so that the call which a card shows is the call that was made.
+
+    >>> numbers(torch.Generator().manual_seed(0), 2)
+    tensor([ 1.5400, -0.2900], dtype=torch.float64)
+    """
+    return torch.randn(shape, generator=generator, dtype=torch.float64).round(decimals=2)
+
+
+def signed_numbers(generator: torch.Generator, *shape: int) -> Tensor:
+    """Random numbers with two decimals, of both signs in turn, none nearer to 0 than 0.1.
+
+    >>> signed_numbers(torch.Generator().manual_seed(0), 2)
+    tensor([ 2.0400, -1.5200], dtype=torch.float64)
+    """
+    sizes = (0.1 + 2 * torch.rand(shape, generator=generator, dtype=torch.float64)).round(decimals=2)
+    return sizes * (1 - 2 * (torch.arange(math.prod(shape)).reshape(shape) % 2))
 
 
 def settings(hyper: dict[str, float]) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from coursekit.bank.quizzes.dropout import QUIZZES
 from coursekit.bank.slips.dropout import BACKWARD, DROPOUT, DROPOUT_CONVENTIONS, MASK
-from coursekit.exercise import Chapter, Exercise, Function, Law, Stochastic
+from coursekit.exercise import Chapter, Exercise, Function, Law, Stochastic, signed_numbers
 from coursekit.probe.cases import Call, Draws
 from coursekit.probe.values import describe
 from coursekit.reference import dropout as reference
@@ -171,12 +171,6 @@ dropout_mask = Exercise(
 # ---- forward
 
 
-def _numbers(generator: torch.Generator, *shape: int) -> Tensor:
-    """Random numbers with two decimals, of both signs in turn, none near 0."""
-    sizes = (0.1 + 2 * torch.rand(shape, generator=generator, dtype=DOUBLE)).round(decimals=2)
-    return sizes * (1 - 2 * (torch.arange(math.prod(shape)).reshape(shape) % 2))
-
-
 def _mask(generator: torch.Generator, *shape: int) -> Tensor:
     """Two of three kept, in random places: another share than 1 - p in every case below."""
     places = torch.randperm(math.prod(shape), generator=generator).reshape(shape)
@@ -192,7 +186,7 @@ def _dropout_cases(generator: torch.Generator) -> list[Call]:
         return Call((h.to(dtype), mask.to(dtype)), given, gradient_of=(0,) if gradient else (), label=label)
 
     def random(*shape: int) -> tuple[Tensor, Tensor]:
-        return _numbers(generator, *shape), _mask(generator, *shape)
+        return signed_numbers(generator, *shape), _mask(generator, *shape)
 
     notes = torch.tensor([0.33, -1.18, 0.7, -1.8, 0.21], dtype=DOUBLE)
     kept = torch.tensor([1.0, 0, 0, 1, 0], dtype=DOUBLE)
@@ -203,7 +197,7 @@ def _dropout_cases(generator: torch.Generator) -> list[Call]:
         case(*random(3, 4), 0.2, False),
         case(notes, kept, 0.6, True),
         case(*random(2, 2, 3), 0.85, True),
-        case(_numbers(generator, 4), torch.zeros(4, dtype=DOUBLE), 0.6, True),
+        case(signed_numbers(generator, 4), torch.zeros(4, dtype=DOUBLE), 0.6, True),
         case(*random(), 0.6, True),
         case(*random(5), 0.6, True, dtype=torch.float32),
         case(*random(5), 0.2, False, dtype=torch.float32),
@@ -292,7 +286,7 @@ dropout = Exercise(
 
 def _backward_cases(generator: torch.Generator) -> list[Call]:
     def case(p: float, *shape: int, dtype: torch.dtype = DOUBLE) -> Call:
-        grad, mask = _numbers(generator, *shape).to(dtype), _mask(generator, *shape).to(dtype)
+        grad, mask = signed_numbers(generator, *shape).to(dtype), _mask(generator, *shape).to(dtype)
         single = ", float32" if dtype is torch.float32 else ""
         return Call((grad, mask), {"p": p}, label=f"dropout_backward, shape {shape}{single}, p={p:g}")
 

@@ -9,7 +9,7 @@ from coursekit.bank.quizzes.gradients import QUIZZES
 from coursekit.bank.slips.cross_entropy_gradient import ENTROPY, ENTROPY_CONVENTIONS
 from coursekit.bank.slips.differences import NUMERICAL, NUMERICAL_CONVENTIONS
 from coursekit.bank.slips.linear_regression_gradient import LINEAR, LINEAR_CONVENTIONS
-from coursekit.exercise import Chapter, Exercise, Function
+from coursekit.exercise import Chapter, Exercise, Function, numbers
 from coursekit.probe.cases import Call
 from coursekit.probe.values import Cubic
 from coursekit.reference import gradients as reference
@@ -21,11 +21,6 @@ AUTOGRAD = frozenset(
     | {"jacobian", "vjp", "jvp", "gradcheck", "mse_loss", "MSELoss", "cross_entropy", "CrossEntropyLoss", "nll_loss"}
     | {"mse_loss_backward", "nll_loss_backward", "_softmax_backward_data", "_log_softmax_backward_data"}
 )
-
-
-def _numbers(generator: torch.Generator, *shape: int) -> Tensor:
-    """Random numbers with two decimals, so that the call which a card shows is the call that was made."""
-    return torch.randn(shape, generator=generator, dtype=DOUBLE).round(decimals=2)
 
 
 # ---- by difference quotients
@@ -126,7 +121,7 @@ numerical_gradient = Exercise(
 
 def _linear_cases(generator: torch.Generator) -> list[Call]:
     def case(rows: int, columns: int, dtype: torch.dtype = DOUBLE, scale: float = 1.0) -> Call:
-        w, X, y = (_numbers(generator, *shape) for shape in ((columns,), (rows, columns), (rows,)))
+        w, X, y = (numbers(generator, *shape) for shape in ((columns,), (rows, columns), (rows,)))
         single = ", float32" if dtype is torch.float32 else ""
         label = f"linear_regression_gradient, X of shape ({rows}, {columns}){single}"
         return Call(tuple(x.to(dtype) for x in (w, scale * X, y)), label=label)
@@ -210,7 +205,7 @@ def _entropy_cases(generator: torch.Generator) -> list[Call]:
         return Call((logits, labels), label=f"cross_entropy_gradient, {what}")
 
     def case(rows: int, classes: int, dtype: torch.dtype = DOUBLE) -> Call:
-        logits = (2 * _numbers(generator, rows, classes)).to(dtype)
+        logits = (2 * numbers(generator, rows, classes)).to(dtype)
         single = ", float32" if dtype is torch.float32 else ""
         return call(f"logits of shape ({rows}, {classes}){single}", logits, _labels(generator, rows, classes))
 
@@ -220,9 +215,9 @@ def _entropy_cases(generator: torch.Generator) -> list[Call]:
         case(3, 3),
         case(1, 4),
         case(4, 3, dtype=torch.float32),
-        call("the last class does not occur", 2 * _numbers(generator, 5, 4), _labels(generator, 5, 3)),
-        call("logits up to 10000", EXTREME + _numbers(generator, 3, 4), EXTREME.argmin(1)),
-        call("rows around 10000, -10000 and 0", LEVELS + _numbers(generator, 3, 4), _labels(generator, 3, 4)),
+        call("the last class does not occur", 2 * numbers(generator, 5, 4), _labels(generator, 5, 3)),
+        call("logits up to 10000", EXTREME + numbers(generator, 3, 4), EXTREME.argmin(1)),
+        call("rows around 10000, -10000 and 0", LEVELS + numbers(generator, 3, 4), _labels(generator, 3, 4)),
     ]
 
 

@@ -13,7 +13,7 @@ from coursekit.bank.slips.clipping import CLIP, CLIP_CONVENTIONS
 from coursekit.bank.slips.curvatures import CRITICAL
 from coursekit.bank.slips.gradient_norms import LAYERS
 from coursekit.bank.slips.landscapes import KAIMING, KAIMING_CONVENTIONS, XAVIER, XAVIER_CONVENTIONS
-from coursekit.exercise import Chapter, Exercise, Function
+from coursekit.exercise import Chapter, Exercise, Function, numbers
 from coursekit.probe.cases import Call
 from coursekit.probe.values import Bend
 from coursekit.reference import landscapes as reference
@@ -29,11 +29,6 @@ CLIPPERS = frozenset({"clip_grad_norm_", "clip_grad_norm", "clip_grads_with_norm
 
 def _whole(generator: torch.Generator, low: int, high: int) -> int:
     return int(torch.randint(low, high, (), generator=generator))
-
-
-def _numbers(generator: torch.Generator, *shape: int) -> Tensor:
-    """Random numbers with two decimals, so that the call which a card shows is the call that was made."""
-    return torch.randn(shape, generator=generator, dtype=DOUBLE).round(decimals=2)
 
 
 # ---- the first weights
@@ -134,7 +129,7 @@ def _clip_cases(generator: torch.Generator) -> list[Call]:
 
     def draw(*shapes: tuple[int, ...]) -> list[Tensor]:
         """None of them short: the sizes of their numbers are between 1 and 2."""
-        drawn = [_numbers(generator, *shape) for shape in shapes]
+        drawn = [numbers(generator, *shape) for shape in shapes]
         return [(g.sign() + (g == 0)) * (1 + g.abs() / (1 + g.abs())).round(decimals=2) for g in drawn]
 
     shapes = ((3,), (2, 2), (2,))
@@ -324,11 +319,11 @@ classify_critical_point = Exercise(
 
 def _layer_cases(generator: torch.Generator) -> list[Call]:
     def case(rows: int, *widths: int, slope: float, height: float) -> Call:
-        weights = [_numbers(generator, a, b) for a, b in itertools.pairwise(widths)]
+        weights = [numbers(generator, a, b) for a, b in itertools.pairwise(widths)]
         act = Bend(slope, height)
         layers = f"{len(weights)} layer{'s' if len(weights) > 1 else ''} of widths {', '.join(map(str, widths))}"
         label = f"gradient_norms, {layers}, {rows} example{'s' if rows > 1 else ''}, {slope:g} h + {height:g} tanh(h)"
-        return Call((weights, _numbers(generator, rows, widths[0]), act), differentiates=True, label=label)
+        return Call((weights, numbers(generator, rows, widths[0]), act), differentiates=True, label=label)
 
     return [
         # the first matrix has a shape that others have too, so that no shape parts right from wrong

@@ -11,16 +11,11 @@ from coursekit.bank.quizzes.losses import QUIZZES
 from coursekit.bank.slips.binary_cross_entropy import BINARY, BINARY_CONVENTIONS
 from coursekit.bank.slips.cross_entropy import CROSS_ENTROPY, CROSS_ENTROPY_CONVENTIONS, LOG_SOFTMAX
 from coursekit.bank.slips.errors_and_margins import HINGE, HINGE_CONVENTIONS, MSE, MSE_CONVENTIONS
-from coursekit.exercise import Chapter, Exercise, Function
+from coursekit.exercise import Chapter, Exercise, Function, numbers
 from coursekit.probe.cases import Call
 from coursekit.reference import losses as reference
 
 DOUBLE = torch.float64
-
-
-def _numbers(generator: torch.Generator, *shape: int, scale: float = 1.0) -> Tensor:
-    """Random numbers with two decimals, so that the call which a card shows is the call that was made."""
-    return scale * torch.randn(shape, generator=generator, dtype=DOUBLE).round(decimals=2)
 
 
 def _call(name: str, what: str, *args: Tensor, dtype: torch.dtype = DOUBLE, gradient: bool = False) -> Call:
@@ -34,7 +29,7 @@ def _call(name: str, what: str, *args: Tensor, dtype: torch.dtype = DOUBLE, grad
 
 def _mse_cases(generator: torch.Generator) -> list[Call]:
     def case(*shape: int, scale: float = 1.0, **more) -> Call:
-        pair = (_numbers(generator, *shape, scale=scale) for _ in range(2))
+        pair = (scale * numbers(generator, *shape) for _ in range(2))
         return _call("mse_loss", f"shape {shape}", *pair, **more)
 
     return [
@@ -96,15 +91,15 @@ LEVELS = torch.tensor([[10000.0], [-10000], [0]], dtype=DOUBLE)  # of whole rows
 
 def _log_softmax_cases(generator: torch.Generator) -> list[Call]:
     def case(*shape: int, **more) -> Call:
-        return _call("log_softmax", f"logits of shape {shape}", 2 * _numbers(generator, *shape), **more)
+        return _call("log_softmax", f"logits of shape {shape}", 2 * numbers(generator, *shape), **more)
 
     return [
         case(3, 4, gradient=True),
         case(5),
         case(2, 3, 4),
         case(4, 3, dtype=torch.float32),
-        _call("log_softmax", "logits up to 10000", EXTREME + _numbers(generator, 3, 4), gradient=True),
-        _call("log_softmax", "rows around 10000, -10000 and 0", LEVELS + _numbers(generator, 3, 4)),
+        _call("log_softmax", "logits up to 10000", EXTREME + numbers(generator, 3, 4), gradient=True),
+        _call("log_softmax", "rows around 10000, -10000 and 0", LEVELS + numbers(generator, 3, 4)),
         _call("log_softmax", "logits up to 1000", EXTREME[0].float(), dtype=torch.float32),
     ]
 
@@ -154,14 +149,14 @@ def _labels(generator: torch.Generator, rows: int, classes: int) -> Tensor:
 def _cross_entropy_cases(generator: torch.Generator) -> list[Call]:
     def case(rows: int, classes: int, **more) -> Call:
         labels = _labels(generator, rows, classes)
-        logits = 2 * _numbers(generator, rows, classes)
+        logits = 2 * numbers(generator, rows, classes)
         return _call("cross_entropy_loss", f"logits of shape ({rows}, {classes})", logits, labels, **more)
 
     def extreme(what: str, logits: Tensor, labels: Tensor, **more) -> Call:
-        logits = logits + _numbers(generator, *logits.shape)
+        logits = logits + numbers(generator, *logits.shape)
         return _call("cross_entropy_loss", f"logits up to 10000, {what}", logits, labels, **more)
 
-    positive = _numbers(generator, 6, 4).abs() + 0.5
+    positive = numbers(generator, 6, 4).abs() + 0.5
     return [
         case(5, 3, gradient=True),
         case(8, 5),
@@ -240,7 +235,7 @@ def _binary_cases(generator: torch.Generator) -> list[Call]:
         return (0.05 + 0.9 * torch.rand(shape, generator=generator, dtype=DOUBLE)).round(decimals=2)
 
     def case(targets: Tensor, what: str, **more) -> Call:
-        logits, label = 2 * _numbers(generator, *targets.shape), f"{what}, shape {tuple(targets.shape)}"
+        logits, label = 2 * numbers(generator, *targets.shape), f"{what}, shape {tuple(targets.shape)}"
         return _call("binary_cross_entropy_loss", label, logits, targets, **more)
 
     hard = torch.tensor([[1.0, 0, 0], [1, 0, 1]], dtype=DOUBLE)

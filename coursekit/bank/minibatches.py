@@ -12,7 +12,7 @@ from coursekit.bank.quizzes.minibatches import QUIZZES
 from coursekit.bank.slips.batch_gradient import GRADIENT, GRADIENT_CONVENTIONS
 from coursekit.bank.slips.minibatches import BATCHES
 from coursekit.bank.slips.noise_scale import SCALE, SCALE_CONVENTIONS
-from coursekit.exercise import Chapter, Exercise, Function, Stochastic
+from coursekit.exercise import Chapter, Exercise, Function, Stochastic, numbers
 from coursekit.probe.cases import Call, Draws
 from coursekit.reference import minibatches as reference
 
@@ -120,14 +120,9 @@ minibatches = Exercise(
 # ---- the gradient of a batch
 
 
-def _numbers(generator: torch.Generator, *shape: int) -> Tensor:
-    """Random numbers with two decimals, so that the call which a card shows is the call that was made."""
-    return torch.randn(shape, generator=generator, dtype=DOUBLE).round(decimals=2)
-
-
 def _gradient_cases(generator: torch.Generator) -> list[Call]:
     def case(rows: int, columns: int, index: list[int], what: str, dtype: torch.dtype = DOUBLE) -> Call:
-        w, X, y = (_numbers(generator, *shape) for shape in ((columns,), (rows, columns), (rows,)))
+        w, X, y = (numbers(generator, *shape) for shape in ((columns,), (rows, columns), (rows,)))
         batch = f"{len(index)} of {rows} rows" + (f", {what}" if what else "")
         label = f"minibatch_gradient, {batch}, {columns} weight{'s' if columns > 1 else ''}"
         return Call((*(x.to(dtype) for x in (w, X, y)), torch.tensor(index)), label=label)
@@ -213,7 +208,7 @@ def _scale_cases(generator: torch.Generator) -> list[Call]:
         mean = 0.4 * (1 + torch.arange(columns, dtype=DOUBLE)) * (1 - 2 * (torch.arange(columns) % 2))
         single = ", float32" if dtype is torch.float32 else ""
         what = f"{rows} examples, {columns} weight{'s' if columns > 1 else ''}{single}"
-        return call(what, (_numbers(generator, rows, columns) + mean).round(decimals=2).to(dtype))
+        return call(what, (numbers(generator, rows, columns) + mean).round(decimals=2).to(dtype))
 
     agree = torch.tensor([[1.5, -2.0, 0.25]], dtype=DOUBLE).repeat(4, 1)
     cancel = torch.tensor([[1.5, -2.0], [-1.5, 2.0], [0.5, 3.0], [-0.5, -3.0]], dtype=DOUBLE)

@@ -10,18 +10,12 @@ from torch import Tensor
 from coursekit.bank.quizzes.penalties import QUIZZES
 from coursekit.bank.slips.penalties import GRADIENT, GRADIENT_CONVENTIONS, L1, L2, L2_CONVENTIONS
 from coursekit.bank.slips.shrinking import ISTA, SOFT
-from coursekit.exercise import Chapter, Exercise, Function
+from coursekit.exercise import Chapter, Exercise, Function, signed_numbers
 from coursekit.probe.cases import Call
 from coursekit.reference import penalties as reference
 
 DOUBLE = torch.float64
 LIST = "`params` comes as a list of tensors, `[w1, b1, w2, ...]`, also when there is only one."
-
-
-def _numbers(generator: torch.Generator, *shape: int) -> Tensor:
-    """Random numbers with two decimals, of both signs in turn, none nearer to 0 than 0.1: there |w| has its kink."""
-    sizes = (0.1 + 2 * torch.rand(shape, generator=generator, dtype=DOUBLE)).round(decimals=2)
-    return sizes * (1 - 2 * (torch.arange(math.prod(shape)).reshape(shape) % 2))
 
 
 # ---- the two penalties
@@ -30,12 +24,12 @@ def _numbers(generator: torch.Generator, *shape: int) -> Tensor:
 def _penalty_cases(name: str):
     def make(generator: torch.Generator) -> list[Call]:
         def case(lam: float, *shapes: tuple[int, ...], dtype=DOUBLE, sign: int = 1) -> Call:
-            params = [sign * _numbers(generator, *shape).to(dtype) for shape in shapes]
+            params = [sign * signed_numbers(generator, *shape).to(dtype) for shape in shapes]
             single = "float32, " if dtype is torch.float32 else ""
             label = f"{name}, {single}shapes {' and '.join(map(str, shapes))}, lam={lam:g}"
             return Call((params,), {"lam": lam}, gradient_of=(0,), label=label)
 
-        zeros = [torch.zeros(2, dtype=DOUBLE), _numbers(generator, 3)]
+        zeros = [torch.zeros(2, dtype=DOUBLE), signed_numbers(generator, 3)]
         return [
             case(0.3, (3,), (2, 2)),
             case(0.07, (3, 2), (3,), (2, 3), (2,)),
@@ -147,9 +141,9 @@ l1_penalty = Exercise(
 def _gradient_cases(generator: torch.Generator) -> list[Call]:
     def case(lam: float, *shape: int, dtype: torch.dtype = DOUBLE) -> Call:
         label = f"l2_penalty_gradient, shape {shape}{', float32' if dtype is torch.float32 else ''}, lam={lam:g}"
-        return Call((_numbers(generator, *shape).to(dtype),), {"lam": lam}, label=label)
+        return Call((signed_numbers(generator, *shape).to(dtype),), {"lam": lam}, label=label)
 
-    some = _numbers(generator, 4) * torch.tensor([0, 1, 0, 1])
+    some = signed_numbers(generator, 4) * torch.tensor([0, 1, 0, 1])
     return [
         case(0.3, 5),
         case(0.07, 3, 4),
@@ -283,7 +277,7 @@ def _ista_cases(generator: torch.Generator) -> list[Call]:
     def case(lr: float, lam: float, *shape: int, dtype: torch.dtype = DOUBLE) -> Call:
         """The step ends beyond the threshold and within it, on both sides; a third of the weights start at 0."""
         z = _around(generator, lr * lam, *shape)
-        start = _numbers(generator, *shape).roll(1)
+        start = signed_numbers(generator, *shape).roll(1)
         w = torch.where(torch.arange(z.numel()).reshape(shape) % 3 == 2, 0.0, start)
         grad = ((w - z) / lr).round(decimals=3)
         label = f"ista_step, shape {shape}{', float32' if dtype is torch.float32 else ''}, lr={lr:g}, lam={lam:g}"
