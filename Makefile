@@ -40,7 +40,7 @@ lab: .venv/lab.stamp ## JupyterLab on the first notebook (PORT=8899 BROWSER=no: 
 setup: .venv/dev.stamp ## the environment in .venv, with the tools of authors and instructors
 	@echo "== ready: make lab, make test"
 
-test: lint types unit drift audit notebooks solutions ## everything below, one after the other
+test: lint types unit drift audit notebooks solutions ## lint, types, unit, drift, audit, notebooks, solutions, one after the other
 	@echo "== all steps passed"
 
 lint: .venv/dev.stamp ## ruff: rules and layout

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Report:
             lines.append("Solutions are left out; --solutions brings them.")
         lines.append(f"Progress is kept in {self.folder / 'progress.json'}")
         config = self.folder / "jupyter" / "jupyter_lab_config.py"
-        lines.append(f"To work in it: jupyter lab --config={shlex.quote(str(config))}")
+        lines.append(f"To work in it: {shlex.quote(sys.executable)} -m jupyterlab --config={shlex.quote(str(config))}")
         return "\n".join(lines)
 
 

@@ -140,8 +140,8 @@ progress()
 
 # %% [markdown]
 # Each chapter has three notebooks of the same name: the lesson in `notebooks`, what you write in `exercises`, and the
-# answers in `solutions`. Go on with **`notebooks/01_losses.ipynb`**: before anything can be optimised, someone has to
-# say what is good and what is bad.
+# answers in `solutions` (in a folder of your own only if you asked for them: `coursekit start --solutions`). Go on with
+# **`notebooks/01_losses.ipynb`**: before anything can be optimised, someone has to say what is good and what is bad.
 #
 # Keys that help: <kbd>Shift</kbd>+<kbd>Enter</kbd> runs a cell, <kbd>Esc</kbd> then <kbd>B</kbd> makes a new one below,
 # <kbd>Tab</kbd> completes a name, and `show.playground?` shows what a function does. If the notebook is in a muddle:
