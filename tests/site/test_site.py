@@ -82,8 +82,8 @@ def test_links_of_a_text_lead_to_pages_or_name_the_file(written):
 
 
 def test_docstrings_become_restructured_text():
-    text = "A mean $m_t$ of `grad`, (*n,).\n\n$$a\n  = b$$\n\n>>> f('`x`')\n1\n\nSource: X.\nWhere torch differs: |w|, a@b."
-    wanted = "A mean :math:`m_t` of ``grad``, (\\*n,). .. math:: a = b >>> f('`x`') 1 "
+    text = "A $m_t$, `grad`, (*n,).\n\n$$a\n  = b$$\n\n>>> f('`x`')\n1\n\nSource: X.\nWhere torch differs: |w|, a@b."
+    wanted = "A :math:`m_t`, ``grad``, (\\*n,). .. math:: a = b >>> f('`x`') 1 "
     wanted += "**Source:** X. **Where torch differs:** \\|w\\|, a\\@b."
     assert docstrings.to_rst(text).split() == wanted.split()
 
