@@ -50,6 +50,7 @@ def scheduler(place: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]
     finally:
         for process in reversed(started):
             process.terminate()
+        for process in started:
             process.wait()
 
 

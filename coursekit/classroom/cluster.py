@@ -29,6 +29,7 @@ from coursekit.classroom.worker import Call, Pages, Reborn, look, packed, perfor
 
 DEPTH = 2  # parcels that a worker has: one under way, one that waits
 PARCEL = 8  # submissions in one, at most: a task costs Dask as much as grading costs a worker
+HEAVY = 4 * 2**20  # bytes after which no further submission goes into a parcel
 TRIES = 2
 CONNECT = 10.0  # seconds
 POLL = 0.25  # seconds between two looks at which workers there are
@@ -136,7 +137,7 @@ class Dispatcher:
         self.workers: dict[str, Worker] = {}
         self.passed_over: dict[str, str] = {}
         self.events: asyncio.Queue[Callable[[], None] | BaseException] = asyncio.Queue()
-        self.tasks: set[asyncio.Task[None]] = set()  # of this run, besides those that wait for a submission
+        self.tasks: set[asyncio.Task[None]] = set()  # whatever is under way
         self.meeting: dict[str, asyncio.Task[None]] = {}
         self.began = self.unreadable = False
 
@@ -152,7 +153,7 @@ class Dispatcher:
                 for worker in list(self.workers.values()):
                     await self._fill(worker)
         finally:
-            for task in (*self.tasks, *(t for w in self.workers.values() for t in w.flying.values())):
+            for task in self.tasks:
                 task.cancel()
         return [self.graded[i] for i in range(len(self.submissions))], self.unreadable
 
@@ -243,42 +244,47 @@ class Dispatcher:
         self.meeting.pop(address, None)
         self.passed_over[address] = why
         _say(f"{address} is passed over: {why}")
-        if address in self.workers:
-            for parcel, task in self.workers.pop(address).flying.items():
-                task.cancel()
-                self.todo.extendleft(parcel)
+        for parcel in self._given_up(address):
+            self.todo.extendleft(parcel)
 
     def _left(self, address: str) -> None:
         if (meeting := self.meeting.pop(address, None)) is not None:
             meeting.cancel()
         self.passed_over.pop(address, None)
-        if (worker := self.workers.pop(address, None)) is not None:
-            for parcel, task in worker.flying.items():
-                task.cancel()
-                self._failed(parcel, f"its worker {address} ended")
+        for parcel in self._given_up(address):
+            self._failed(parcel, f"its worker {address} ended")
+
+    def _given_up(self, address: str) -> list[tuple[int, ...]]:
+        """What the worker had, and whose result, should it still come, is left out."""
+        if (worker := self.workers.pop(address, None)) is None:
+            return []
+        parcels = list(worker.flying)
+        while worker.flying:
+            worker.flying.popitem()[1].cancel()
+        return parcels
 
     # ---- submissions
 
     async def _fill(self, worker: Worker) -> None:
         """Give a worker what it has room for."""
         while len(worker.flying) < DEPTH and not worker.alone and (parcel := await self._parcel(worker)):
-            worker.flying[parcel] = asyncio.create_task(self._send(worker, parcel))
+            worker.flying[parcel] = self._start(self._send(worker, parcel))
 
     async def _parcel(self, worker: Worker) -> tuple[int, ...]:
         """The next submissions to send. What the gradebook has already needs no worker."""
         size = max(1, min(PARCEL, len(self.todo) // (2 * DEPTH * len(self.workers))))
         chosen: list[int] = []
-        while self.todo and len(chosen) < size:
+        weight = 0
+        while self.todo and len(chosen) < size and weight < HEAVY:
             i = self.todo.popleft()
-            if i in self.errands:
-                chosen.append(i)
-                continue
-            self.errands[i] = self._errand(i)
-            try:
-                self._finish(i, self.errands[i], fresh=False)
-                await asyncio.sleep(0)
-            except Stopped:
-                chosen.append(i)
+            if i not in self.errands:
+                self.errands[i] = errand = self._errand(i)
+                with contextlib.suppress(Stopped):
+                    self._finish(i, errand, fresh=False)
+                    await asyncio.sleep(0)
+                    continue
+            chosen.append(i)
+            weight += sum(len(f.data()) for f in self.errands[i].one.files if not f.problem)
         if not chosen and self.suspects and not worker.flying:
             worker.alone = True
             return (self.suspects.popleft(),)

@@ -10,11 +10,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
 import pytest
 
 from coursekit.bank import index
-from coursekit.classroom import cluster, demo, gradebook, run, submission, worker
+from coursekit.classroom import batch, cluster, demo, gradebook, run, submission, worker
 from coursekit.classroom.demo import notebook, predicted, script, slip
 from coursekit.classroom.sandbox.host import lacking
 from coursekit.classroom.submission import Bad
@@ -258,6 +259,20 @@ def test_a_scheduler_that_goes_leaves_what_was_graded(processes, two, tmp_path, 
     with pytest.raises(Bad, match=f"the scheduler {two} is gone; what was graded is kept"):
         grade(tmp_path, two)
     assert 3 <= len(rows(tmp_path)) < 30
+
+
+def test_a_result_that_comes_after_its_worker_was_given_up_is_left_out(tmp_path):
+    a_class(tmp_path, {"ada.py": IDENTITY})
+    found, _ = submission.find(tmp_path / "class")
+    with gradebook.Gradebook(tmp_path / "book.sqlite") as book:
+        dispatcher = cluster.Dispatcher(None, found, book, batch.Settings(scheduler="x"), lambda _: None)
+        dispatcher.errands[0] = dispatcher._errand(0)
+        dispatcher.workers["a"] = given_up = cluster.Worker("a", 1, {(0,): Mock()})
+        dispatcher._left("a")
+        dispatcher._came_back(given_up, (0,), [[]])
+        dispatcher._stumbled(given_up, (0,), ValueError("late"))
+    assert list(dispatcher.suspects) == [0] and not dispatcher.graded
+    assert dispatcher.failures == {0: ["its worker a ended"]}
 
 
 def test_what_travels_is_plain(tmp_path, monkeypatch):
