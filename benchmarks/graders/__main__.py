@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -60,23 +61,30 @@ def measured(name: str, found: dict[str, Any], place: Path, chosen: argparse.Nam
     """The results of one part."""
     if name == "killed":
         return killed.run(chosen.size or (60 if chosen.quick else 1000), chosen.seed)
-    seconds = 10 if name == "losses" else 60
-    ours = Coursekit(place / f"{name}-coursekit", sys.executable, seconds)
+    graders = ready(place, chosen.peers)
+    for grader in graders:
+        grader.seconds = 10 if name == "losses" else 60  # where nothing hangs a slow machine is to cost nobody a grade
     if name == "alone":
-        own = (20, 1, 30) if chosen.quick else (200, 3, 150)
+        own, ours = (20, 1, 30) if chosen.quick else (200, 3, 150), graders[0]
         return {"checks": alone.checks(own[0]), "cold": alone.cold(ours, own[1]), "memory": alone.memory(ours, own[2])}
-    graders: list[Grader] = [ours]
-    for peer in PEERS:
-        if installed(chosen.peers, peer.package):
-            graders.append(peer(place / f"{name}-{peer.name}", chosen.peers, seconds))
-        else:
-            print(f"{peer.name} is not installed: pip install -c constraints.txt -e '.[takeover]', or --peers PYTHON")
     if name == "throughput":
         sizes = (10, 30) if chosen.quick else (100, 1000, 10_000) if chosen.many else (100, 1000)
         return beside.throughput(graders, sizes, 2 if chosen.quick else 8)
     if name == "cheats":
         return beside.cheating(graders)
     return beside.losses(graders, chosen.others, found.get("throughput", {}))
+
+
+@functools.cache
+def ready(place: Path, python: str) -> list[Grader]:
+    """coursekit, and those of the others that this interpreter has, each with the assignment prepared."""
+    graders: list[Grader] = [Coursekit(place / "coursekit", python)]
+    for peer in PEERS:
+        if installed(python, peer.package):
+            graders.append(peer(place / peer.name, python))
+        else:
+            print(f"{peer.name} is not installed: pip install -c constraints.txt -e '.[takeover]', or --peers PYTHON")
+    return graders
 
 
 def goals(found: dict[str, Any]) -> str:

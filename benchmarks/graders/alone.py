@@ -79,6 +79,7 @@ def text(found: dict[str, Any]) -> str:
 def draw(speed: dict[str, Any], path: Path) -> None:
     """Seconds of the whole command against the class."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     from coursekit.show.picture import dashes
 
@@ -90,9 +91,11 @@ def draw(speed: dict[str, Any], path: Path) -> None:
             line = style.series(i)
             sizes = sorted(map(int, rows))
             seconds = [rows[str(size)]["seconds"] for size in sizes]
-            axes.plot(sizes, seconds, label=name, color=line.color, ls=dashes(line), marker="o")
+            axes.plot(sizes, seconds, label=name, color=line.color, ls=dashes(line), marker="os^D"[i])
             if name == "coursekit":
                 ideal = [seconds[-1] * size / sizes[-1] for size in sizes]
                 axes.plot(sizes, ideal, lw=1, ls=":", color="black", label="in proportion")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_formatter(NullFormatter())
         axes.legend(fontsize=8)
         figure.savefig(path, dpi=130)

@@ -74,9 +74,10 @@ class Grader:
 
     name = ""
     package = ""
+    seconds = 60
 
-    def __init__(self, place: Path, python: str, seconds: int):
-        self.place, self.python, self.seconds = place, python, seconds
+    def __init__(self, place: Path, python: str):
+        self.place, self.python = place, python
         self._runs = itertools.count()
         tools = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader calls alembic by its name
         self.environment = {"PATH": tools, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
