@@ -27,7 +27,7 @@ class Summary:
         for name, sentence, equations, torch, chapter in self.rows:
             lines = [f"**`{name}`** · [{chapter}]({chapter}.ipynb) · {sentence}", *(f"$${e}$$" for e in equations)]
             blocks.append("\n\n".join([*lines, *([f"Beside torch: {torch}"] if torch else [])]))
-        return "\n\n---\n\n".join(blocks)
+        return "\n\n<hr>\n\n".join(blocks)
 
 
 def summary(chapters: Mapping[str, Sequence[Callable[..., Any]]]) -> Summary:
