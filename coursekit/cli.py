@@ -140,11 +140,18 @@ def grade(
     FOLDER may be a zip archive of Canvas, Moodle or Gradescope, or nbgrader's course folder. It may be one file: then
     the exit status is 0 when everything asked for passed, 1 when not.
     """
+    from coursekit.classroom.sandbox import host
+
+    if not scheduler and folder.exists():
+        host.begin(jobs, time, practice)
     from coursekit.classroom import run
 
     options = {"out": out, "jobs": jobs, "only": only, "chapter": chapter, "seed": seed, "seconds": time}
     options |= {"practice": practice, "scheduler": scheduler}
-    finish(run.grade, folder, people=roster, due=due, db=db, **options)
+    try:
+        finish(run.grade, folder, people=roster, due=due, db=db, **options)
+    finally:
+        host.end()
 
 
 DB = Annotated[Path, typer.Option(help="The gradebook.")]

@@ -14,7 +14,7 @@ from torch import Tensor
 from coursekit.bank import index
 from coursekit.classroom.gradebook import Gradebook
 from coursekit.classroom.sandbox import wire
-from coursekit.classroom.sandbox.host import NotHere
+from coursekit.classroom.sandbox.host import NotHere, begun
 from coursekit.classroom.sandbox.warm import Failed, Ran, Reading, Stopped, WarmParent
 from coursekit.classroom.submission import File, Submission, key
 from coursekit.judging.judge import Prepared, judge, prepare, right
@@ -80,9 +80,9 @@ def run(
     for i in [*range(len(submissions)), *[None] * settings.jobs]:
         todo.put(i)
     grader = Grader(book, settings)
-    parents = WarmParent.several(
-        min(settings.jobs, len(submissions)), seconds=settings.seconds, practice=settings.practice
-    )
+    host = begun(settings.jobs, settings.seconds, settings.practice)
+    options = {"seconds": settings.seconds, "practice": settings.practice, "host": host}
+    parents = [WarmParent(**options) for _ in range(min(settings.jobs, len(submissions)))]  # type: ignore[arg-type]
 
     def work(parent: WarmParent) -> None:
         try:
@@ -110,6 +110,7 @@ def run(
             parent.stop()
         for thread in threads:
             thread.join(5)
+        host.close()
     return [graded[i] for i in range(len(submissions))], any(parent.unreadable for parent in parents)
 
 

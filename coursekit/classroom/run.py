@@ -15,6 +15,7 @@ from rich.console import Console
 from coursekit import __version__
 from coursekit.bank import index
 from coursekit.classroom import batch, export, feedback, gradebook, report, roster, similar, submission, summary
+from coursekit.classroom.sandbox.host import processors
 from coursekit.classroom.submission import Bad, Submission
 
 INTERRUPTED = 130
@@ -121,11 +122,7 @@ def checked(
             chapter = index.chapter(chapter).id
     except index.UnknownName as error:
         raise Bad(str(error)) from None
-    return batch.Settings(jobs or _processors(), seconds, only, chapter, practice)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return batch.Settings(jobs or processors(), seconds, only, chapter, practice)
 
 
 def make(out: Path) -> None:

@@ -160,9 +160,8 @@ class _NoParent:
 
     unreadable = False
 
-    @classmethod
-    def several(cls, count, **_):
-        return [cls() for _ in range(count)]
+    def __init__(self, **_):
+        pass
 
     def __enter__(self):
         return self

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from coursekit.classroom.sandbox import wire
-from coursekit.classroom.sandbox.host import SLACK, Host, Link, NotHere, refusal
+from coursekit.classroom.sandbox.host import MEMORY, SLACK, Host, Link, NotHere, refusal
 from coursekit.probe.cases import Case, Outcome
 from coursekit.probe.values import cut
 
@@ -58,7 +58,7 @@ class WarmParent:
         self,
         *,
         seconds: float = 10.0,
-        memory: int = 2**30,
+        memory: int = MEMORY,
         jobs: int = 1,
         practice: bool = False,
         host: Host | None = None,
@@ -70,13 +70,6 @@ class WarmParent:
         self.walls = "practice" if practice else "full"  # how every verdict on what it ran is marked
         self.likely: list[str] = []  # the exercises of the file before, and so most likely of the next
         self.unreadable = False  # whether the children's user may not read the interpreter's folder
-
-    @classmethod
-    def several(cls, count: int, *, seconds: float, memory: int = 2**30, practice: bool = False) -> list[WarmParent]:
-        """Warm parents for as many threads, which share what torch takes of memory."""
-        options = {"seconds": seconds, "memory": memory, "practice": practice}
-        host = Host(count, jobs=count, **options)  # type: ignore[arg-type]
-        return [cls(host=host, **options) for _ in range(count)]  # type: ignore[arg-type]
 
     def __enter__(self) -> WarmParent:
         return self
