@@ -32,7 +32,7 @@ def run(
 ) -> list[Outcome]:
     """Run every case within `seconds` in all; a fault in one does not keep the others from running.
 
-    An answer that makes a torch optimizer, or calls a torch function in `refuse` in its first case, gets the fault
+    An answer that makes a torch optimizer, or calls a torch function in `refuse` in its shortest case, gets the fault
     "delegated" there.
 
     Prints of theirs are kept, and shown up to a length once. Default dtype, grad mode and the global random state are
@@ -44,12 +44,13 @@ def run(
     printed = Capped()
     dtype, world = torch.get_default_dtype(), torch.random.get_rng_state()
     outcomes: list[Outcome] = []
+    watched = min(cases, key=lambda case: getattr(case, "steps", 0), default=None) if refuse else None
     try:
         torch.set_default_dtype(torch.float32)
         with time_limit(seconds), contextlib.redirect_stdout(printed), optimizers_seen() as optimizers:
             for case in cases:
                 torch.default_generator.manual_seed(0)  # torch.manual_seed keeps a stack for CUDA: 3 ms a check
-                with Watch(refuse) if refuse and not outcomes else contextlib.nullcontext() as watch:
+                with Watch(refuse) if case is watched else contextlib.nullcontext() as watch:
                     outcomes.append(run_case(function, case, names))
                 if called := [*optimizers, *(sorted(watch.seen) if watch else [])]:
                     outcomes[-1] = Outcome(fault=Fault("delegated", called[0]))
