@@ -102,7 +102,8 @@ def _handed(i: int, kind: str, chapter: Chapter, cells: dict[str, str], slips: d
     needed = {n.__name__: solution_source(n) for e in chapter.exercises for n in e.needs if n.__name__ not in own}
     written = [f'from torch import Tensor\n\nAUTHOR = "student {i}"', *needed.values(), *own.values()]
     data = demo.script(written) if i % 4 == 1 else demo.notebook(chapter, written)
-    right = tuple(name for name in (*needed, *own) if name not in cells)
+    alone = {n: text for n, text in (needed | own).items() if n not in cells}  # what calls a wrong one is wrong as well
+    right = tuple(n for n, text in alone.items() if not any(f"{wrong}(" in text for wrong in cells))
     return Made(f"student{i:05d}", kind, ".py" if i % 4 == 1 else ".ipynb", data, right, slips)
 
 
