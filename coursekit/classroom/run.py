@@ -68,9 +68,8 @@ def grade(
         changes = book.changes()
     summary.show(console, graded, took)
     lines = [*summary.people(own, graded), *summary.changed(changes), *summary.alike(alike)]
-    lines += (
-        [PRACTICE] * practice + [UNREADABLE] * unreadable + [f"Other files, passed over: {ignored}."] * bool(ignored)
-    )
+    notes = {PRACTICE: practice, UNREADABLE: unreadable, f"Other files, passed over: {ignored}.": ignored}
+    lines += [words for words, there in notes.items() if there]
     for line in (*lines, f"Written to {out}: grades.csv, results.json, index.html, feedback/, report.html."):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     passed = all(v.passed for g in graded for v in g.verdicts) and any(g.verdicts for g in graded)
