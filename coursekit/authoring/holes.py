@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -117,7 +118,8 @@ def audit(names: Iterable[str] = (), details: bool = False) -> list[str]:
 
 def _looked(exercise: Exercise) -> tuple[str, list[str], list[str]]:
     """The row of an exercise, the details, and the complaints."""
-    with one_thread():
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of what an edit does
         holes = Holes(exercise).look()
     more = [f"    slip {slip}: named {as_}" for slip, as_ in holes.named.items()]
     return holes.row(), [*more, *(f"    the same: as if {_words(edit)}" for edit in holes.same)], holes.complaints()
