@@ -153,10 +153,7 @@ class Grader:
         this = key(student, file, data)
         before = self.book.reading(this)
         kept = self.book.grades(this)
-        if before is not None and kept.keys() >= set(self._asked(file, before)):
-            reading, settled = before, dict[str, Verdict]()
-        else:
-            reading, settled = self._at_once(parent, file, data)
+        reading, settled = (before, {}) if before else self._at_once(parent, file, data)
         asked = self._asked(file, reading)
         todo = [name for name in asked if name not in kept]
         new = {n: settled[n] if n in settled else self._verdict(parent, file, data, reading, n) for n in todo}
