@@ -123,8 +123,7 @@ class Gradebook:
             row = self._db.execute(query, (submission, self.version)).fetchone()
         if row is None:
             return None
-        kept = json.loads(row[0])
-        return Reading(**(kept | {"functions": tuple(kept["functions"])}))
+        return reading_of(json.loads(row[0]))
 
     def grades(self, submission: str) -> dict[str, Verdict]:
         """The verdicts kept for a file; one that ran out of a shorter time than is given now is to be tried again."""
@@ -206,6 +205,11 @@ class Gradebook:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def reading_of(record: dict[str, Any]) -> Reading:
+    """The reading that `asdict` made this of."""
+    return Reading(**record | {"functions": tuple(record["functions"])})
 
 
 def verdict_of(record: dict[str, Any]) -> Verdict:

@@ -17,7 +17,7 @@ from typing import Any
 
 from coursekit.classroom import gradebook
 from coursekit.classroom.batch import Grader, Settings
-from coursekit.classroom.gradebook import verdict_of
+from coursekit.classroom.gradebook import reading_of, verdict_of
 from coursekit.classroom.sandbox.warm import Reading, WarmParent
 from coursekit.classroom.submission import File, Submission
 from coursekit.judging.verdict import Verdict
@@ -123,8 +123,7 @@ def _record(this: str, reading: Reading | None, verdicts: Iterable[Verdict]) -> 
 
 
 def read_record(record: dict[str, Any]) -> tuple[str, Reading | None, list[Verdict]]:
-    plain = record["reading"]
-    reading = None if plain is None else Reading(**(plain | {"functions": tuple(plain["functions"])}))
+    reading = None if record["reading"] is None else reading_of(record["reading"])
     return record["submission"], reading, [verdict_of(v) for v in record["verdicts"]]
 
 

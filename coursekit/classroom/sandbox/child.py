@@ -33,7 +33,7 @@ def perform(job: dict[str, Any]) -> bytes:
     try:
         if job["kind"] == "run":
             return _run(data, job)
-        return wire.encode(_read(data, job)) if job["kind"] == "read" else _try(data, job)
+        return wire.encode(_read(data, job)[1]) if job["kind"] == "read" else _try(data, job)
     except MemoryError:
         raise
     except Exception as error:  # nothing of theirs has run: it is their source that cannot be looked at
@@ -55,13 +55,13 @@ class NoAnswers(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"{name}: {words}", name=name)
 
 
-def _read(data: bytes, job: dict[str, Any]) -> dict[str, Any]:
-    """What a file asks for and defines, or why it cannot be read."""
+def _read(data: bytes, job: dict[str, Any]) -> tuple[Source | None, dict[str, Any]]:
+    """A file parsed, and what it asks for and defines, or why it cannot be read."""
     try:
         source = read(data, job["suffix"], job["label"])
     except Unreadable as error:
-        return {"unreadable": cut(str(error))}
-    return {
+        return None, {"unreadable": cut(str(error))}
+    return source, {
         "chapter": source.chapter,
         "functions": defined(source, set(job["wanted"])),
         "answers": {name: _answer(source, *found) for name, found in answers(source, set(job["quizzes"])).items()},
@@ -71,17 +71,17 @@ def _read(data: bytes, job: dict[str, Any]) -> dict[str, Any]:
 
 def _try(data: bytes, job: dict[str, Any]) -> bytes:
     """What a file defines, and what its functions give, one after the other within one time limit; no faults."""
-    reading = _read(data, job)
+    source, reading = _read(data, job)
     kept = wire.encode(reading)  # before anything of theirs runs
     ran: dict[str, Any] = {}
     until = time.monotonic() + job["seconds"]
     with optimizers_seen() as seen:  # for all: one function could keep the next from being seen
         for name, cases in job["trials"].items():
             left = until - time.monotonic()
-            if name in reading.get("functions", ()) and left > 0:
+            if source is not None and name in reading["functions"] and left > 0:
                 own = job | {"exercise": name, "cases": wire.decode(bytes(cases.numpy())), "seconds": left}
                 with contextlib.suppress(Exception):  # it is run alone then, and what it does is told
-                    outcomes, used = _ran(data, own)
+                    outcomes, used = _ran(source, own)
                     if all(outcome.fault is None or outcome.fault.check == "attempted" for outcome in outcomes):
                         ran[name] = {"outcomes": outcomes, "used": used}
     ran = {} if seen else ran
@@ -111,13 +111,12 @@ def _answer(source: Source, node: ast.expr, label: str) -> Any:
 
 
 def _run(data: bytes, job: dict[str, Any]) -> bytes:
-    return _fitted(*_ran(data, job))
+    return _fitted(*_ran(read(data, job["suffix"], job["label"]), job))
 
 
-def _ran(data: bytes, job: dict[str, Any]) -> tuple[list[Outcome], list[str]]:
+def _ran(source: Source, job: dict[str, Any]) -> tuple[list[Outcome], list[str]]:
     """What a function of the file gives on the cases, and the library names that it uses."""
     name = job["exercise"]
-    source = read(data, job["suffix"], job["label"])
     module = types.ModuleType("submission")
     sys.modules["submission"] = module  # a data class looks its own module up
     namespace = vars(module)

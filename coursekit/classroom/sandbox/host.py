@@ -37,7 +37,7 @@ class Link:
     def last_words(self) -> str:
         """The last line that the process wrote before it ended."""
         self.errors.seek(0)
-        return self.errors.read().decode("utf-8", "replace").strip().rpartition("\n")[2] or "no reason given"
+        return _last_line(self.errors.read()) or "no reason given"
 
     def close(self) -> None:
         """End the warm parent, and with the last one the process."""
@@ -170,6 +170,8 @@ def lacking() -> str:
         return "no walls here (they need Linux: a virtual machine, WSL or a server)"
     done = subprocess.run(command(False, 10.0, 2**30, 32), env=environment(), cwd="/", capture_output=True, timeout=60)
     said = done.stdout[8:].decode("utf-8", "replace")
-    return (
-        "" if said == "ready" else said or done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2] or "walls"
-    )
+    return "" if said == "ready" else said or _last_line(done.stderr) or "walls"
+
+
+def _last_line(written: bytes) -> str:
+    return written.decode("utf-8", "replace").strip().rpartition("\n")[2]
