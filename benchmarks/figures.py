@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import gzip
-import importlib.metadata
 import json
 import os
-import platform
 import random
 import shutil
 import statistics
@@ -26,8 +23,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
+import torch
 from playwright.sync_api import Locator, Page, sync_playwright
 
+from benchmarks.speed.measure import machine
 from coursekit import show
 from tests.lab.server import ROOT, TOKEN, serve
 from tests.show.figures import FIGURES
@@ -282,20 +281,13 @@ def data_size(data: dict[str, Any]) -> int:
     return len(json.dumps(plain, ensure_ascii=False).encode()) + sum(map(len, tables))
 
 
-def machine(browser: Any) -> str:
+def about(browser: Any) -> str:
     """The date, the hardware and the software of a run."""
-    cpu = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}"
-        for name in ("jupyterlab", "ipywidgets", "matplotlib", "ipympl", "anywidget", "torch")
-    )
+    found = machine(torch.device("cpu"), ("jupyterlab", "ipywidgets", "matplotlib", "ipympl", "anywidget", "torch"))
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     return (
-        f"{datetime.date.today()}, {cpu}, {os.cpu_count()} cores, {platform.system()}, Python "
-        f"{platform.python_version()}, headless Chromium {browser.version}, {versions}. "
-        f"Load of the machine at the start: {os.getloadavg()[0]:.1f}."
+        f"{found['date']}, {found['processor']}, {os.cpu_count()} cores, {found['system']}, headless Chromium "
+        f"{browser.version}, {versions}. Load of the machine at the start: {os.getloadavg()[0]:.1f}."
     )
 
 
@@ -311,7 +303,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=path, args=quiet)
-        print(machine(browser), end="\n\n", flush=True)
+        print(about(browser), end="\n\n", flush=True)
         print_comparison(compare(browser, given.rounds, given.seconds, given.presses))
         print()
         print_sizes(browser, given.rounds)
