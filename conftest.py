@@ -1,4 +1,5 @@
-"""For every run of pytest: no mark in anyone's own progress (nor from a kernel that a test starts), and one browser."""
+"""For every run of pytest: no mark in anyone's own progress (nor from a kernel that a test starts), the same
+examples in each, and one browser."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+settings.load_profile("ci")  # the same examples in every run, and no limit of time for one
 os.environ["COURSEKIT_PROGRESS"] = "off"
 if "COURSEKIT_CACHE" not in os.environ:  # tables that a machine happens to keep must not decide a test
     os.environ["COURSEKIT_CACHE"] = tempfile.mkdtemp(prefix="coursekit-cache-")

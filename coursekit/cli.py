@@ -314,6 +314,22 @@ def author_audit(
     sys.exit(1 if complaints else 0)
 
 
+@author.command("pairs")
+def author_pairs(
+    names: Annotated[list[str] | None, typer.Argument(help="Exercises. Default: all, some minutes.")] = None,
+) -> None:
+    """Say how many pairs of slips, made both at once, are named as that pair."""
+    from coursekit.authoring import pairs
+    from coursekit.bank.index import UnknownName, exercise, exercises
+
+    try:
+        asked = [exercise(name) for name in names or exercises()]
+    except UnknownName as error:
+        fail(str(error))
+    for line in pairs.report(asked):
+        print(line, flush=True)
+
+
 def finish(command: Any, *args: Any, **options: Any) -> NoReturn:
     """Run a command of the classroom and end with its exit status; expected failures are one line."""
     from coursekit.classroom.sandbox.host import NotHere

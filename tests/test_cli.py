@@ -62,6 +62,7 @@ def folder(tmp_path):
         (["nonsense"], "nonsense"),
         (["author"], "Missing command"),
         (["author", "audit", "adan"], "adam"),
+        (["author", "pairs", "adan"], "adam"),
         (["author", "check", "08_adm"], "no chapter is called '08_adm': did you mean '08_adam'?"),
         (["author", "new", "adam"], "the chapter 08_adam exists; --exercise NAME adds an exercise to it"),
         (["demo", "--out", "{tmp}/notes.txt"], "cannot write to"),
@@ -155,8 +156,10 @@ def test_authors_commands(monkeypatch, capsys):
     assert run("author", "audit", "adam", "--details") == 1
     monkeypatch.setattr(notebooks, "build", lambda: ["exercises/x.ipynb: written"])
     assert run("author", "build") == 0
+    assert run("author", "pairs", "bias_correction") == 0
     said = capsys.readouterr().out
     assert "adam: a slip passes" in said and "adam: a hole" in said and "x.ipynb: written" in said
+    assert "bias_correction: " in said
 
 
 @pytest.mark.parametrize(("missing", "extra"), [("typer", "grade"), ("rich", "grade"), ("safetensors", "grade")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 
 from coursekit.exercise import Exercise
 from coursekit.judging.check import one_thread
@@ -43,13 +44,11 @@ def pairs(exercise: Exercise, seed: int = 0) -> Counter[str]:
     return counts
 
 
-def report(exercises: list[Exercise]) -> list[str]:
+def report(exercises: list[Exercise]) -> Iterator[str]:
     """One line for each exercise that has pairs."""
-    lines = []
     for exercise in exercises:
         with one_thread():
             counts = pairs(exercise)
         if total := counts.total():
             said = "; ".join(f"{counts[kind]} {words}" for kind, words in KINDS.items() if counts[kind])
-            lines.append(f"{exercise.name}: {total} pairs: {said}")
-    return lines
+            yield f"{exercise.name}: {total} pairs: {said}"

@@ -56,6 +56,23 @@ def need_floats(name: str, what: str, value: Any) -> None:
         raise ValueError(f"{name}: {what} must hold floating-point numbers; got {value.dtype}: use .float()")
 
 
+def need_classes(name: str, logits: Any, labels: Any) -> None:
+    """Refuse scores and labels that are no rows of scores with the number of a class each."""
+    need_floats(name, "logits", logits)
+    need_tensor(name, "labels", labels)
+    if logits.dim() != 2 or labels.shape != logits.shape[:1] or labels.dtype != torch.int64:
+        raise ValueError(
+            f"{name}: logits must be (N, K) and labels (N,) of torch.int64; got {tuple(logits.shape)} "
+            f"and {tuple(labels.shape)} of {labels.dtype}"
+        )
+    if logits.numel() == 0:
+        raise ValueError(f"{name}: a mean needs at least one row and one class; got the shape {tuple(logits.shape)}")
+    good = (labels >= 0) & (labels < logits.shape[1])
+    if not holds(good):
+        got = labels[~good][0].item()
+        raise ValueError(f"{name}: labels must be classes from 0 to {logits.shape[1] - 1}; got {got}")
+
+
 def need_number(name: str, what: str, value: Any, low: float = 0.0, high: float = math.inf) -> None:
     """Refuse a number below `low`, or at `high` and above, with a ValueError that says it; tensors are looked at whole.
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by, holds, need_floats, need_number
+from coursekit.reference.checks import checked_by, need_classes, need_floats, need_number
 
 
 def _need_point(name: str, f: Any, x: Any, h: Any = 1e-5) -> None:
@@ -28,19 +28,6 @@ def _need_table(name: str, w: Any, X: Any, y: Any) -> None:
             f"{name}: X must have shape (rows, columns), w (columns,) and y (rows,), with at least one row; "
             f"got {tuple(X.shape)}, {tuple(w.shape)} and {tuple(y.shape)}"
         )
-
-
-def _need_classes(name: str, logits: Any, labels: Any) -> None:
-    need_floats(name, "logits", logits)
-    if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
-        raise TypeError(f"{name}: labels must be a tensor of whole numbers (int64)")
-    if logits.dim() != 2 or labels.shape != logits.shape[:1] or len(labels) == 0:
-        raise ValueError(
-            f"{name}: logits must have shape (rows, classes) and labels (rows,), with at least one row; "
-            f"got {tuple(logits.shape)} and {tuple(labels.shape)}"
-        )
-    if not holds((labels >= 0) & (labels < logits.shape[1])):
-        raise ValueError(f"{name}: labels must be from 0 to {logits.shape[1] - 1}, one of the columns")
 
 
 @checked_by(_need_point)
@@ -109,7 +96,7 @@ def linear_regression_gradient(w: Tensor, X: Tensor, y: Tensor) -> Tensor:
     return 2 * X.T @ error / len(y)
 
 
-@checked_by(_need_classes)
+@checked_by(need_classes)
 def cross_entropy_gradient(logits: Tensor, labels: Tensor) -> Tensor:
     r"""Give the gradient of the mean cross-entropy in the scores: probabilities less the one-hot labels.
 
@@ -123,8 +110,8 @@ def cross_entropy_gradient(logits: Tensor, labels: Tensor) -> Tensor:
         The gradient, shape of `logits`; each row sums to 0.
 
     Raises:
-        ValueError: shapes that do not fit, no row, or a label that is no column.
-        TypeError: something that is no tensor, or labels that are no whole numbers.
+        ValueError: shapes that do not fit, no row, or labels that are not of int64 or no column.
+        TypeError: something that is no tensor.
 
     >>> import torch
     >>> cross_entropy_gradient(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coursekit.reference.checks import checked_by, holds, need_floats, need_tensor
+from coursekit.reference.checks import checked_by, holds, need_classes, need_floats, need_tensor
 
 
 def _need_pair(name: str, **pair: Any) -> None:
@@ -43,22 +43,6 @@ def _need_rows(name: str, logits: Any) -> None:
     need_floats(name, "logits", logits)
     if logits.dim() == 0 or logits.shape[-1] == 0:
         raise ValueError(f"{name}: logits must have a last dimension of classes; got the shape {tuple(logits.shape)}")
-
-
-def _need_classes(name: str, logits: Any, labels: Any) -> None:
-    _need_rows(name, logits)
-    need_tensor(name, "labels", labels)
-    if logits.dim() != 2 or labels.shape != logits.shape[:1] or labels.dtype != torch.int64:
-        raise ValueError(
-            f"{name}: logits must be (N, K) and labels (N,) of torch.int64; got {tuple(logits.shape)} "
-            f"and {tuple(labels.shape)} of {labels.dtype}"
-        )
-    if len(labels) == 0:
-        raise ValueError(f"{name}: a mean needs at least one row; got the shape {tuple(logits.shape)}")
-    good = (labels >= 0) & (labels < logits.shape[1])
-    if not holds(good):
-        got = labels[~good][0].item()
-        raise ValueError(f"{name}: labels must be classes from 0 to {logits.shape[1] - 1}; got {got}")
 
 
 @checked_by(_need_pair)
@@ -117,7 +101,7 @@ def log_softmax(logits: Tensor) -> Tensor:
     return shifted - shifted.exp().sum(dim=-1, keepdim=True).log()
 
 
-@checked_by(_need_classes)
+@checked_by(need_classes)
 def cross_entropy_loss(logits: Tensor, labels: Tensor) -> Tensor:
     r"""Minus the logarithm of the probability given to the right class, averaged over the rows.
 

@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 import torch
 
-from coursekit.authoring.__main__ import main
 from coursekit.authoring.audit import author_check
 from coursekit.authoring.notebooks import build
 from coursekit.exercise import Chapter, Convention, Exercise, Function, Quiz, Slip
@@ -232,13 +231,3 @@ def test_notebooks_out_of_step_are_said(tmp_path):
     assert author_check(chapters, tmp_path, seeds=(0,)) == [
         "exercises/99_made_up_99.ipynb: out of step with its source"
     ]
-
-
-def test_the_commands_exit_status(monkeypatch, capsys):
-    for lines, code in ((["adam: no"], 1), ([], 0)):
-        monkeypatch.setattr("coursekit.authoring.__main__.author_check", lambda lines=lines: lines)
-        assert main(["check"]) == code
-    assert capsys.readouterr().out == "adam: no\nnothing to complain of\n"
-    with pytest.raises(SystemExit) as stop:
-        main(["chekc"])
-    assert stop.value.code == 2

@@ -13,7 +13,7 @@ from tests.reference.rules_table import Problem, walk
 betas = st.floats(0, 0.999)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(lr=st.floats(1e-4, 10), beta1=betas, beta2=betas, scale=st.floats(1e-8, 1e8))
 def test_the_first_step_is_the_rate_long_whatever_the_gradient(lr, beta1, beta2, scale):
     grad = scale * torch.tensor([3.0, -0.25, 1.0], dtype=torch.float64)
@@ -22,7 +22,7 @@ def test_the_first_step_is_the_rate_long_whatever_the_gradient(lr, beta1, beta2,
     torch.testing.assert_close(moved, -lr * grad.sign(), rtol=1e-10, atol=0)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(scale=st.floats(1e-6, 1e6))
 def test_without_eps_the_size_of_the_gradients_does_not_matter(scale):
     generator = torch.Generator().manual_seed(0)
@@ -43,7 +43,7 @@ def test_its_parts_make_adam():
     torch.testing.assert_close((param, m, v), (path[-1], state.m, state.v), rtol=0, atol=0)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(beta=betas, steps=st.integers(1, 30))
 def test_a_corrected_mean_of_one_value_is_that_value(beta, steps):
     value = torch.tensor([4.0, -0.5], dtype=torch.float64)

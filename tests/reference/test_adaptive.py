@@ -61,7 +61,7 @@ def test_rmsprop_is_adam_without_momentum_and_without_correction():
 
 
 @pytest.mark.parametrize("rule", [adagrad, rmsprop], ids=lambda rule: rule.__name__)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(scale=st.floats(1e-6, 1e6))
 def test_without_eps_the_size_of_the_gradients_does_not_matter(rule, scale):
     grads = [GRAD, -3 * GRAD, GRAD / 7]

@@ -42,13 +42,13 @@ def by_definition(losses, patience, min_delta):
     return stop, best(stop)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(LOSSES, st.integers(1, 6), st.sampled_from([0.0, 0.125, 0.25, 0.5]))
 def test_it_is_the_definition(losses, patience, min_delta):
     assert early_stopping(losses, patience=patience, min_delta=min_delta) == by_definition(losses, patience, min_delta)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(LOSSES, st.integers(1, 6))
 def test_without_min_delta_the_best_epoch_is_the_first_of_the_lowest_up_to_the_stop(losses, patience):
     stop, best = early_stopping(losses, patience=patience)
@@ -56,7 +56,7 @@ def test_without_min_delta_the_best_epoch_is_the_first_of_the_lowest_up_to_the_s
     assert stop - best == patience or stop == len(losses) - 1
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(LOSSES, st.integers(1, 6), st.lists(st.floats(-5, 5), max_size=5))
 def test_what_comes_after_the_stop_is_not_seen(losses, patience, more):
     stop, best = early_stopping(losses, patience=patience)
@@ -64,7 +64,7 @@ def test_what_comes_after_the_stop_is_not_seen(losses, patience, more):
         assert early_stopping(losses[: stop + 1] + more, patience=patience) == (stop, best)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(LOSSES, st.integers(1, 5))
 def test_it_is_the_plateau_of_torch_that_waits_for_one_epoch_less(losses, patience):
     """The rate is reduced when more than `patience` epochs in a row were bad."""
@@ -134,14 +134,14 @@ def blanked_pixel_by_pixel(image, top, left, size):
     return out
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(SHIFTS, SHIFTS)
 def test_each_pixel_goes_where_it_should(dy, dx):
     image = draw(4, 6)
     torch.testing.assert_close(shift_images(image, dy, dx), moved_pixel_by_pixel(image, dy, dx), rtol=0, atol=0)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(-4, 4), st.integers(-6, 6))
 def test_it_is_the_pad_of_torch(dy, dx):
     images = draw(3, 2, 4, 6)
@@ -155,7 +155,7 @@ def test_there_and_back_loses_a_border():
     assert int((back == 0).sum()) == 2 * (35 - 3 * 6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(SHIFTS, SHIFTS, st.integers(0, 9))
 def test_each_pixel_of_the_square_is_zero(top, left, size):
     image = draw(4, 6)
@@ -219,7 +219,7 @@ def test_all_or_nothing():
     torch.testing.assert_close(mixup(x, y, 0.0, permutation), (x[permutation], y[permutation]), rtol=0, atol=0)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.floats(0, 1), st.permutations(range(6)))
 def test_the_mean_and_the_shares_stay(lam, order):
     x, y = draw(6, 3), F.one_hot(torch.arange(6) % 3).double()

@@ -16,7 +16,7 @@ def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(lr=st.floats(0, 1), curvature=st.floats(0.1, 3), steps=st.integers(0, 30))
 def test_on_a_parabola_each_step_multiplies_by_one_minus_rate_times_curvature(lr, curvature, steps):
     param, state = torch.tensor([1.0, -3.0], dtype=torch.float64), GradientDescentState()

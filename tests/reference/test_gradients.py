@@ -70,8 +70,8 @@ def test_the_cross_entropy(scale):
             "y .rows,.",
         ),
         (lambda: cross_entropy_gradient(torch.ones(2, 3), torch.tensor([0, 3])), ValueError, "from 0 to 2"),
-        (lambda: cross_entropy_gradient(torch.ones(2, 3), torch.ones(2)), TypeError, "whole numbers"),
-        (lambda: cross_entropy_gradient(torch.ones(2, 3), torch.tensor([0])), ValueError, "labels .rows,."),
+        (lambda: cross_entropy_gradient(torch.ones(2, 3), torch.ones(2)), ValueError, "of torch.int64"),
+        (lambda: cross_entropy_gradient(torch.ones(2, 3), torch.tensor([0])), ValueError, "labels .N,."),
     ],
 )
 def test_bad_input(call, error, words):

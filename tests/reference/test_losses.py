@@ -125,7 +125,7 @@ def test_it_compiles_as_one_graph(row):
 # --- laws ---
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(shift=st.floats(-1e3, 1e3))
 def test_softmax_does_not_see_a_shift(shift):
     logits = draw(5, 4)

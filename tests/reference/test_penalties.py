@@ -58,7 +58,7 @@ def test_it_grows_with_lam_and_is_nothing_without(penalty):
 
 
 @pytest.mark.parametrize("penalty, power", [(l2_penalty, 2), (l1_penalty, 1)])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(scale=st.floats(-50, 50))
 def test_its_power_of_a_scale(penalty, power, scale):
     scaled = penalty([scale * w for w in weights()], lam=0.3)
@@ -103,7 +103,7 @@ def test_exactly_at_the_threshold_it_is_zero():
     assert soft_threshold(torch.tensor([0.5, -0.5, 0.0]), 0.5).tolist() == [0, 0, 0]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(x=st.floats(-5, 5), threshold=st.floats(0, 3))
 def test_it_is_the_smallest_of_what_it_minimises(x, threshold):
     z = torch.linspace(-6, 6, 2001, dtype=torch.float64)

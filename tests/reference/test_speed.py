@@ -98,7 +98,7 @@ def test_float32_and_mixed_dtypes():
     assert_each_is_adams(*(a + b for a, b in zip(one, other, strict=True)), HYPER, rtol=1e-6)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(1, 4), min_size=1, max_size=4),
     st.floats(0, 2),

@@ -50,7 +50,7 @@ def same(a, b) -> bool:
     return type(a) is type(b) and a == b
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(trees)
 def test_what_goes_in_comes_out(tree):
     assert same(tree, decode(encode(tree)))
@@ -179,7 +179,7 @@ def test_a_hostile_frame_is_a_value_error(data):
 good = encode({"a": [torch.ones(2), Fault("runs", "x")], "b": Outcome(1.5)})
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, len(good) - 1), st.binary(max_size=6), st.integers(0, 8))
 @example(0, b"", 0)
 def test_a_changed_frame_is_read_or_refused(at, new, cut):
@@ -191,7 +191,7 @@ def test_a_changed_frame_is_read_or_refused(at, new, cut):
     encode(tree)  # only what could have been sent
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused_or_plain(data):
     try:
