@@ -6,7 +6,6 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from typing import TypeVar
 
 from coursekit.bank import index
@@ -23,7 +22,10 @@ def each(look: Callable[[Exercise], Found], exercises: Sequence[Exercise]) -> It
         return
     started = multiprocessing.get_context("spawn")  # a fork after torch has had threads at work would hang
     with ProcessPoolExecutor(workers, mp_context=started) as pool:
-        yield from pool.map(partial(_named, look), [exercise.name for exercise in exercises])
+        begun = {}
+        for exercise in sorted(exercises, key=lambda exercise: -len(exercise.slips)):  # the longest not at the end
+            begun[exercise.name] = pool.submit(_named, look, exercise.name)
+        yield from (begun[exercise.name].result() for exercise in exercises)
 
 
 def _named(look: Callable[[Exercise], Found], name: str) -> Found:

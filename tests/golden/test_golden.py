@@ -83,10 +83,11 @@ def test_in_practice(corpus: str, exercise: str):
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_in_the_sandbox(corpus: str):
-    known = agreed(corpus)["sandbox"]
+    """All that is not run in practice, and every third of the others."""
+    known, some = agreed(corpus)["sandbox"], TAME[corpus][::3]
     with WarmParent(seconds=3.0, practice=bool(lacking())) as parent:
-        found = {a.id: list(in_the_sandbox(parent, a)) for a in CORPORA[corpus]}
-    assert found == known
+        found = {a.id: list(in_the_sandbox(parent, a)) for a in CORPORA[corpus] if a in some or a not in TAME[corpus]}
+    assert found == {name: known[name] for name in found}
 
 
 @pytest.mark.parametrize("corpus", CORPORA)
