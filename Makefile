@@ -21,7 +21,8 @@ step = @echo "== $(1)"; start=$$(date +%s); \
 	if $(2); then echo "== $(1): $$(($$(date +%s) - start)) s"; \
 	else echo "== $(1) FAILED after $$(($$(date +%s) - start)) s; this step alone: make $(1)" >&2; exit 1; fi
 
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+# One thread a worker: where there are more than processors, torch's wait for each other most of the time.
+PYTEST := COURSEKIT_PROGRESS=off OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 NBVAL := $(PYTEST) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 120
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -50,7 +51,7 @@ types: .venv/dev.stamp ## mypy
 	$(call step,$@,$(BIN)/mypy)
 
 unit: .venv/dev.stamp ## unit tests and doctests
-	$(call step,$@,COURSEKIT_PROGRESS=off $(PYTEST) --dist loadfile)
+	$(call step,$@,$(PYTEST) --dist loadfile)
 
 drift: .venv/dev.stamp ## the bank is two-sided, and the generated notebooks are in step with it
 	$(call step,$@,$(BIN)/coursekit author check)
@@ -60,10 +61,10 @@ audit: .venv/dev.stamp ## the checks have no holes: every edit that matters is c
 
 # The lessons and the learners' notebooks run from top to bottom; stubs in them are "not attempted", which is no error.
 notebooks: .venv/dev.stamp ## every lesson and every exercise notebook runs
-	$(call step,$@,COURSEKIT_PROGRESS=off $(NBVAL) notebooks/*.ipynb exercises/*.ipynb)
+	$(call step,$@,$(NBVAL) notebooks/*.ipynb exercises/*.ipynb)
 
 solutions: .venv/dev.stamp ## every solution notebook runs, and every check in it passes
-	$(call step,$@,COURSEKIT_PROGRESS=off COURSEKIT_STRICT=1 $(NBVAL) solutions/*.ipynb)
+	$(call step,$@,COURSEKIT_STRICT=1 $(NBVAL) solutions/*.ipynb)
 
 bench: .venv/bench.stamp ## speed beside torch, JAX and numba, a check, graders: tables in benchmarks/results (20 minutes)
 	@COURSEKIT_PROGRESS=off $(BIN)/python -m benchmarks.speed
