@@ -24,7 +24,9 @@ from coursekit import answer, check, engine, hint, progress, show, solution
 print(f"coursekit {coursekit.__version__}, torch {torch.__version__}, computing on: {engine.device()}")
 
 # %% [markdown]
-# The last word says where the course computes. `cuda` is a GPU, `cpu` the processor; every lesson runs on either.
+# The last word says where the course computes. `cuda` is a GPU, `cpu` the processor; every lesson runs on either. It
+# computes with torch, whose *tensors* are tables of numbers on which `+` and `*` work element by element, as on NumPy's
+# arrays.
 #
 # ## 1. You write a function, a check judges it
 #
@@ -78,16 +80,17 @@ hint("identity", 2)
 solution("identity")
 
 # %% [markdown]
-# A check runs in your own notebook, on your own function. It cannot spoil anything of yours, and it stops a function
-# that never ends after some seconds. If a check itself fails, it says so; that is never held against you.
+# A check runs in your own notebook, on your own function. It cannot spoil anything of yours, and a function that never
+# ends is stopped after some seconds. If a check itself fails, it says so; that is never held against you.
 #
 # ## 2. You predict before you see
 #
-# Lessons ask questions of this kind. Put your answer in the place of the three dots, run the cell, and only then go on.
-# A wrong prediction is worth more than none: you will remember the cell that shows you why.
+# Lessons ask questions. Run the cell below as it is, and you see one. Put your answer in the place of the three dots, a
+# number, or a letter in quotes, run the cell again, and only then go on. A wrong prediction is worth more than none:
+# you will remember the cell that shows you why.
 #
-# Gradient descent takes steps downhill. On the surface in the next section it goes ever closer to the lowest point, as
-# long as its steps are not too long.
+# Gradient descent takes steps downhill. A number, the *learning rate*, says how long they are. On the surface in the
+# next section it goes ever closer to the lowest point, as long as its steps are not too long.
 
 # %%
 answer("start_too_long", ...)
@@ -104,8 +107,8 @@ answer("start_too_long", ...)
 show.playground("ravine", ("gradient_descent",), lr=(0.01, 0.2), steps=60)
 
 # %% [markdown]
-# You have just met the largest stable learning rate. Where it comes from is computed in chapter 03. For this valley
-# it is 2 over the steepest curvature:
+# You have just met the largest stable learning rate. Where it comes from is computed in chapter 03. For this valley it
+# is 2 over the largest *curvature*, which says how fast the slope grows along the way:
 
 # %%
 curvature = torch.func.hessian(engine.SURFACES["ravine"])(torch.zeros(2))
@@ -114,8 +117,9 @@ print(f"curvatures {curvature.diagonal().tolist()}, so the limit is {2 / curvatu
 # %% [markdown]
 # ## 4. Your function goes to work
 #
-# A function of yours fits wherever the course's own stands: in an optimizer, in a figure, in a training run. Here is
-# gradient descent as you might write it, and its path, dashed, on the same surface.
+# A function of yours fits wherever the course's own, the *reference*, stands: in an optimizer, in a figure, in a
+# training run. Here is gradient descent as you might write it, and its path, dashed, on the same surface. (`state` is
+# what a rule remembers from step to step; this one remembers nothing.)
 
 
 # %%

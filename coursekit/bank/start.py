@@ -45,7 +45,7 @@ too_long = Quiz(
     choices={
         "a": "it goes down as before, in fewer steps",
         "b": "it steps over the lowest point, each time farther, and leaves the picture",
-        "c": "it stops at once",
+        "c": "it jumps to and fro across the lowest point, always equally far",
     },
     answer=lambda: "b",
     why="Beyond a limit every step overshoots by more than the last. The next figure shows where the limit is.",
@@ -56,7 +56,7 @@ too_long = Quiz(
         ),
         (
             "c",
-            "Nothing makes it stop: the slope is still there, and a long step along it goes somewhere worse.",
+            "Only at one rate exactly: below it each jump is shorter than the last, above it longer.",
         ),
     ),
     points=0,
