@@ -40,7 +40,7 @@ torch.set_num_threads(1)  # these tensors are too small to be shared between cor
 # %%
 ravine = engine.SURFACES["ravine"]
 start = torch.tensor(ravine.start, dtype=torch.float64)
-rates = (0.004, 0.076, 0.081)
+rates = (0.081, 0.076, 0.004)
 paths = {f"rate {lr}": minimize(ravine.gradient, start, lr=lr, steps=40) for lr in rates}
 show.trajectories(ravine, {name: path[:13] for name, path in paths.items()})
 
@@ -80,7 +80,8 @@ show.formula(minimize)
 #
 # ## 3. How far may a step go?
 #
-# **Predict, then run.** Put a number in place of `...`, run the cell, and read what it says:
+# **Predict, then run.** Section 1 shows that the largest rate lies between 0.076 and 0.081. Where, exactly? Put a
+# number in place of `...`, run the cell, and read what it says:
 
 # %%
 answer("largest_rate_in_the_ravine", ...)
@@ -102,9 +103,11 @@ for lr in (0.01, 0.02, 0.04, 0.06, 0.079, 0.081, 0.12):
 # - From there to $2/L = 0.08$ it is negative and above $-1$: $x$ jumps over the minimum, and is nearer each time.
 # - Beyond $2/L$ it is below $-1$: each jump is longer than the one before. The walk *diverges*.
 #
-# With many weights there is a curvature for every direction. They stand in the *Hessian*, the matrix of second
-# derivatives; its eigenvalues are the curvatures along its eigenvectors, and along each of these the walk is that of a
-# parabola. The steepest direction is the first to diverge, so the largest eigenvalue decides:
+# With many weights there is a curvature for every direction. They stand in the *Hessian* $H$, the matrix of second
+# derivatives: over a step $d$ the gradient changes by $Hd$. In some directions, at right angles to each other, this
+# change is the step itself times a number $\lambda$. They are the *eigenvectors* of $H$, in the ravine the two axes,
+# and the numbers are its *eigenvalues*, the curvatures along them. Along each of them the walk is that of a parabola.
+# The steepest is the first to diverge, so the largest eigenvalue decides:
 
 # %%
 show.formula(max_stable_lr)
@@ -154,9 +157,10 @@ for ratio in (9, 39):
 # %% [markdown]
 # ## 5. The zigzag, and what it costs
 #
-# The ratio $\kappa = L/\mu$ is the **condition number**. At the rate that suits both ends best, $2/(L + \mu)$, each
-# step multiplies the distance by $(\kappa - 1)/(\kappa + 1)$. Let us count how many steps it takes to bring the
-# distance to a thousandth, on bowls that are more and more narrow, and compare:
+# The ratio $\kappa = L/\mu$ is the **condition number**. At the rate that suits both ends best, $2/(L + \mu)$, where
+# $1 - \eta\mu$ and $\eta L - 1$ are equal, each step multiplies the distance by $(\kappa - 1)/(\kappa + 1)$. Let us
+# count how many steps it takes to bring the distance to a thousandth, on bowls that are more and more narrow, and
+# compare:
 
 # %%
 conditions = [2.0**k for k in range(1, 11)]
@@ -192,8 +196,9 @@ for kappa in (1.0, 4.0, 25.0, 1000.0):
 # ## 6. Past the toy: diabetes
 #
 # Ten measurements of each of 442 patients, and how far the disease had gone a year later. A linear model with the mean
-# squared error: its loss *is* a bowl, with a Hessian that is the same everywhere, $2 X^\top X / n$. And there is a
-# *closed form*, which gives the lowest point without any walk. So everything can be checked:
+# squared error: its loss *is* a bowl. The gradient is $2 X^\top (Xw - y) / n$ (chapter 02), so the Hessian is
+# $2 X^\top X / n$, the same everywhere. And there is a *closed form*, which gives the lowest point without any walk. So
+# everything can be checked:
 
 # %%
 diabetes = engine.diabetes(dtype=torch.float64)
@@ -293,15 +298,15 @@ answer("where_the_gradient_is_zero", ...)
 
 # %%
 saddle = engine.SURFACES["saddle"]
-for first in ((0.0, 0.0), (0.0, 1e-6), (0.0, 1.0)):
+for first in ((0.0, 0.0), (1.0, 0.0), (1.0, 1e-6), (0.0, 1.0)):
     at = torch.tensor(first, dtype=torch.float64)
     end = minimize(saddle.gradient, at, lr=0.05, steps=1000)[-1]
-    print(f"from {first}: length of the gradient {saddle.gradient(at).norm():.0e}, ends at ({end[0]:g}, {end[1]:g})")
+    print(f"from {first}: gradient of length {saddle.gradient(at).norm():.0f}, ends at ({end[0]:.3f}, {end[1]:.3f})")
 
 # %% [markdown]
-# On the saddle, as in the minimum, nothing moves; a millionth beside it, the walk leaves. (A computer's rounding is
-# often enough to make that millionth.) Now 14,400 walks at once from a grid of starts, on each of three surfaces. Every
-# start is coloured by where its walk ends:
+# On the saddle, as in the minimum, nothing moves. One line leads to it, and a walk on this line ends there; a millionth
+# beside it, the walk leaves. (A computer's rounding is often enough to make that millionth.) Now 14,400 walks at once
+# from a grid of starts, on each of three surfaces. Every start is coloured by where its walk ends:
 
 # %%
 ends = {}
@@ -336,7 +341,8 @@ show.heatmap(which.double(), axes, label="number of the minimum where it ends", 
 # **local minima**: lowest in their neighbourhood and not of all, and most starts end in one of them. The walk has no
 # way to know. A walk that starts exactly on the border of two basins goes into neither: it ends on a saddle, as above.
 #
-# A network's loss has many minima. Does the start decide there, too? The same network on digits, from ten starts:
+# A network's loss has many minima. Does the start decide there, too? The same network on digits, from ten starts
+# (`engine.stacked` trains all ten at once):
 
 # %%
 digits = engine.digits()

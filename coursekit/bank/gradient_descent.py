@@ -33,9 +33,6 @@ def _by_adding(param, grad, state, *, lr=0.001):
 
 
 TRAIN = """\
-import torch
-from coursekit import engine, show, yours
-
 digits, curves = engine.digits(), {}
 mine = yours(gradient_descent)
 for name in ("torch.optim.SGD", "yours"):
@@ -50,8 +47,8 @@ for name in ("torch.optim.SGD", "yours"):
 show.loss_curves(curves)"""
 
 WALK = """\
-ravine, rates = engine.SURFACES["ravine"], (0.01, 0.04, 0.079)
-walks = engine.sweep(mine, ravine, steps=60, lr=rates)
+ravine, rates = engine.SURFACES["ravine"], (0.079, 0.04, 0.01)
+walks = engine.sweep(mine, ravine, steps=20, lr=rates)
 show.trajectories(ravine, {f"lr={lr}": path for lr, path in zip(rates, walks.paths)})"""
 
 PLAY = """\
@@ -244,7 +241,8 @@ max_stable_lr = Exercise(
         "# %% [markdown]\n**Your rate at work.** A line through the diabetes data at half your rate, just below it and "
         "just above:",
         EDGE,
-        "# %% [markdown]\nNow move the rate across the limit yourself, and make one direction flatter than the other:",
+        "# %% [markdown]\nNow move the rate, at a ratio of 1 and then of 39. Does the limit move? And just below it, "
+        "in how many steps does each direction halve?",
         BOWLS,
     ),
 )
@@ -257,4 +255,5 @@ chapter = Chapter(
     quizzes=QUIZZES,
     intro="Write the rule that all others start from, walk with it, and find out how far a step may go. The lesson is "
     "`notebooks/03_gradient_descent.ipynb`.",
+    setup="from coursekit import engine, show",
 )

@@ -43,6 +43,7 @@ QUIZZES = (
                 "the flat direction: x alone would bear a rate of 2, but y has to bear the same rate, and is steeper.",
             ),
             (0.16, "25/2 taken for the curvature: the second derivative of 25 y²/2 is 25, the 2 cancels."),
+            (0.0785, "half-way between the lesson's 0.076 and 0.081: it lies between them, at 2 over the curvature."),
             (1.0, "the usual bound for a slope of 1: what counts is the curvature, which is 25 across the ravine."),
             (
                 0.077,
