@@ -548,8 +548,8 @@ for slip in exercise("bytes_moved").slips[:4]:
     print(f"{slip.name}: {wrong / 1e9:.1f} GB for {bytes_moved('adam', 10**8, 4) / 1e9:.1f}")
 
 # %% [markdown]
-# Then the one that lists invite: one `t` for all. A tensor joins late, as the first layers of a network do that is
-# released only after some epochs. Its first gradient is 1, so its first step should be one `lr` long:
+# Then the one that lists invite: one `t` for all. A tensor joins late, like a layer that is kept as it is for
+# some epochs. Its first gradient is 1, so its first step should be one `lr` long:
 
 # %%
 slip = next(slip for slip in exercise("adam_foreach").slips if slip.name == "count of the first tensor for all")

@@ -91,7 +91,7 @@ show.summary({"04_minibatches": some})
 # %% [markdown]
 # ## Schedules: a rate that changes
 #
-# Five of them from the same rate, 0.1, over 100 steps. In the composer of chapter 05 they can be moved.
+# Five of them with the same highest rate, 0.1, over 100 steps. In the composer of chapter 05 they can be moved.
 
 # %%
 steps = range(100)
@@ -252,7 +252,7 @@ show.summary({"16_capstone": [capstone.decay_groups, capstone.training_step]})
 #
 # | what one sees | what it may be | chapter |
 # |---|---|---|
-# | the first loss is far from $\log$ of the number of classes | first weights too large, or the wrong labels | [16] |
+# | the first loss is far from $\log$ of the number of classes | first weights too large, wrong labels | [01], [16] |
 # | a loss too good to be true | the answer is among the inputs | [16] |
 # | the loss grows by a factor in every step | the rate is above $2/L$ | [03] |
 # | the path zigzags across a valley | a large condition number | [03], [06] |
@@ -268,6 +268,7 @@ show.summary({"16_capstone": [capstone.decay_groups, capstone.training_step]})
 #
 # `progress()` says which exercises are still open.
 #
+# [01]: 01_losses.ipynb
 # [03]: 03_gradient_descent.ipynb
 # [04]: 04_minibatches.ipynb
 # [05]: 05_schedules.ipynb
