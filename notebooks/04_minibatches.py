@@ -254,8 +254,11 @@ print(f"mean {six.mean():g}, variance {six.var():g}, noise scale {gradient_noise
 #
 # $$\frac{1}{1 + \mathcal B/B}$$
 #
-# of what a step without noise could do. Far below $\mathcal B$ that is $B/\mathcal B$: twice the rows, twice the
-# progress, nothing is lost. At $\mathcal B$ it is a half. Far above it is near 1, and more rows bring nothing.
+# of what a step without noise could do. (A step of rate $\eta$ takes off $\eta\,|\bar g|^2$, and the curvature $L$ puts
+# back $\tfrac12 L\,\eta^2$ times the mean squared length of the batch's gradient,
+# $|\bar g|^2 + \operatorname{tr}\Sigma/B$. Take the best $\eta$.) Far below $\mathcal B$ that is $B/\mathcal B$: twice
+# the rows, twice the progress, nothing is lost. At $\mathcal B$ it is a half. Far above it is near 1, and more rows
+# bring nothing.
 
 # %%
 answer("ten_times_the_batch", ...)
@@ -391,8 +394,8 @@ for epoch in (0, 1, 2):
 
 # %% [markdown]
 # The best size in seconds is above 32 here, and moves up with the noise scale. With 1078 rows to the data, taking all
-# of them becomes one of the best choices; with 50 times as many it is among the worst, and the sizes below 1000 are
-# nearly what they were. That is the prediction, from the noise scale and a clock.
+# of them becomes one of the best choices; with 50 times as many it is among the worst. That is the prediction, from the
+# noise scale and a clock.
 #
 # Now the race. Each way gets the rate that was best after its 3, 10 or 40 epochs above (one epoch for one at a time),
 # and then 0.32 seconds of steps. What counts is the loss on the *test images*, which nothing has looked at so far. This
@@ -434,10 +437,10 @@ picture
 
 # %% [markdown]
 # **In seconds, mini-batches do not win on these data.** All 1078 rows at once and batches of 128 are about equal, and
-# both are ahead of 32. (All three get a little worse towards the end: overfitting, chapter 09.) One at a time is far
-# behind: it pays the price of a step for each image. And with the same images 50 times over, all at once is as far
-# behind, as predicted. Data sets with millions of rows are on that side. (The seconds are of the machine that ran
-# this; on another, with a GPU above all, the best size moves.)
+# both are ahead of 32. (What gets that far in the time gets a little worse again: overfitting, chapter 09.) One at a
+# time is far behind: it pays the price of a step for each image. And with the same images 50 times over, all at once is
+# as far behind, as predicted. Data sets with millions of rows are on that side. (The seconds are of the machine that
+# ran this; on another, with a GPU above all, the best size moves.)
 #
 # ## 7. How it fails
 #
