@@ -100,8 +100,9 @@ print(f"(1 - 0.9) / (1 + 0.9) = {0.1 / 1.9:.4f}, one part in {1.9 / 0.1:.0f}")
 show.lines(range(1, 41), seen, "step", "gradient, and its running mean v", log=False)
 
 # %% [markdown]
-# What is steady passes whole, after a delay. What alternates is cut down to $(1-\beta)/(1+\beta)$ of itself: with
-# $\beta = 0.9$ to one part in 19. Keep that 19 in mind; it comes back twice.
+# What is steady passes whole, after a delay: after $1/(1-\beta) = 10$ steps, nearly two thirds of it. What alternates
+# is cut down to $(1-\beta)/(1+\beta)$ of itself: with $\beta = 0.9$ to one part in 19. (In the end `v` is $a$ and $-a$
+# in turn, so $a = -\beta a + (1-\beta)$.) Keep that 19 in mind; it comes back twice.
 #
 # ## 3. How long is a step, and how large may the rate be?
 #
@@ -230,8 +231,7 @@ show.heatmap(search, label="loss after 60 steps, heavy_ball on the ravine")
 
 # %% [markdown]
 # Gradient descent needed 78 steps at its best. The wedge in the picture leans to the right: with more memory a larger
-# rate is borne, up to the limit $2(1+\beta)/25$, to the right of which all is yellow. The best place is the wedge's
-# tip.
+# rate is borne, up to the limit $2(1+\beta)/25$, beyond which the ball diverges. The best place is the wedge's tip.
 #
 # ## 5. Look ahead
 #
@@ -264,7 +264,7 @@ print(f"2 * (1 + 0.9) / (1 + 2 * 0.9) / 25 = {2 * 1.9 / 2.8 / 25:.4f}")
 
 # %% [markdown]
 # Across the ravine the forecast brakes: the swings die out early. Along the floor, where the slope hardly changes in a
-# step, it says nothing new. In one direction of curvature $\lambda$ the gradient ahead is
+# step, it says little that is new. In one direction of curvature $\lambda$ the gradient ahead is
 # $\lambda\,(\theta - \eta\beta v)$, so the old `v` comes into the new one with $\beta\,(1 - \eta\lambda)$ in place of
 # $\beta$: here 0.92 along the floor, and 0.24 between the walls. **The steeper the direction, the shorter its memory.**
 #
@@ -331,10 +331,10 @@ for lr in (0.01, 0.1):
         print(f"{name:17} lr {lr}: mean square of a step {step:.2e}, of the distance {away:.2e}")
 
 # %% [markdown]
-# The square of a step is about one part in 19 of what it was: the third 19, for noise that is drawn anew in each
-# step, and the nearer the smaller the rate. **But the distance from the minimum is nearly the same.** A push to the
-# wrong side comes in at a tenth, and then is followed for about ten steps. So the path looks calmer, and where it
-# settles is no better. For that you need a smaller rate (chapter 05) or a larger batch (chapter 04).
+# The square of a step is about one part in 19 of what it was: the third 19, this time for noise, drawn anew in each
+# step. **But the distance from the minimum is nearly the same.** A push to the wrong side comes in at a tenth, and then
+# is followed for about ten steps. So the path looks calmer, and where it settles is no better. For that you need a
+# smaller rate (chapter 05) or a larger batch (chapter 04).
 #
 # Hence a guess for networks. Where the *curvature* limits the rate, momentum should win; where the *noise* limits it,
 # there is nothing to win.
@@ -427,7 +427,7 @@ show.loss_curves(curves, ylabel="training loss", title="All images in every step
 # rate. **With batches of 16 nobody wins**: the ranges overlap. Shallue and others (2019) found the same with large
 # networks: momentum as good as plain gradient descent with small batches, and better the larger the batch.
 #
-# **Nesterov does not beat the heavy ball here.** At one rate they hardly differ; at high rates Nesterov breaks earlier,
+# **Nesterov does not beat plain momentum here.** At one rate they hardly differ; at high rates Nesterov breaks earlier,
 # as it did in the ravine. **And the test images gain nothing.** A training loss that is a thousand times lower does not
 # make the network right more often. Chapter 12 is about that.
 #
@@ -479,7 +479,8 @@ show.loss_curves(curves, ylabel="training loss", title="All images in every step
 
 # %% [markdown]
 # A mean over $1/(1-\beta)$ steps needs that many to fill. At one effective rate a long memory starts late, and it turns
-# late as well. The sign of it: a loss that hardly moves at first, then falls fast, then has waves.
+# late as well. The sign of it: a loss that hardly moves at first, then falls fast, then slows down in waves (0.99 shows
+# the first).
 #
 # ### The rate is cut while the ball rolls
 #
@@ -540,7 +541,9 @@ show.lines(range(41), paths, "step", "x, with the minimum at 0", log=False)
 # | **velocity**: Sutskever et al. (2013) | $u = \mu u - \eta g$ | $\theta + u$ | the same, while the rate is constant |
 # | **torch with `dampening=beta`** | as the mean, but the first $g$ whole | $\theta - \eta v$ | never |
 # | **Nesterov**: `nesterov` | $v = \beta v + \nabla L(\theta - \eta\beta v)$ | $\theta - \eta v$ | another rule |
-# | **Nesterov in torch**: `nesterov=True` | $v = \beta v + g$ | $\theta - \eta\,(g + \beta v)$ | the row above |
+# | **Nesterov in torch**: `nesterov=True` | $v = \beta v + g$ | $\theta - \eta\,(g + \beta v)$ | as the row above |
+#
+# (From here on $\mu$ is the share that is kept, as in that paper and in torch, and no curvature.)
 #
 # ### From the mean to torch
 
