@@ -198,10 +198,13 @@ show.formula(rmsprop)
 # $(1-\beta)\,\beta^k$ in it, so the mean remembers about $1/(1-\beta)$ steps: a hundred at the default of 0.99. The
 # rest is AdaGrad's. Some notes write $v_t$ or $E[g^2]_t$ for $s_t$, and $\beta_2$ for $\beta$.
 #
-# **Predict, then run.**
+# **Predict, then run.** Two questions before the picture: what becomes of the steps, and how do they begin?
 
 # %%
 answer("quiet_steps_after_loud_ones", ...)
+
+# %%
+answer("first_step_of_rmsprop", ...)
 
 # %%
 grads = torch.tensor([10.0] * 1000 + [0.1] * 2000, dtype=torch.float64)
@@ -219,13 +222,10 @@ show.lines(range(1, 3001), lengths, "step", "step length, in units of lr")
 
 # %% [markdown]
 # Where the gradient falls from 10 to 0.1, at step 1001, both steps fall to a hundredth of what they were. RMSprop's
-# come back once the large squares are forgotten. AdaGrad's stay where they are. Set the figure of section 3 to
-# `adagrad` and `rmsprop` and look at *large at first*: it is the same there.
+# come back once the large squares are forgotten. AdaGrad's stay where they are: it is *tired*. Set the figure of
+# section 3 to `adagrad` and `rmsprop` and look at *large at first*: it is the same there.
 #
-# The first step of RMSprop in this picture is higher than the later ones. **Predict, then run:**
-
-# %%
-answer("first_step_of_rmsprop", ...)
+# RMSprop begins high. Here are the numbers of the second question:
 
 # %%
 param, path = torch.zeros((), dtype=torch.float64), [torch.zeros((), dtype=torch.float64)]
@@ -312,11 +312,11 @@ for curvature, lr, fades in ((25, 0.1, False), (1, 0.1, False), (25, 0.01, False
 
 # %% [markdown]
 # AdaGrad comes to rest. RMSprop seems to, and a few hundred steps later it is **thrown out of the minimum**. While it
-# lies there, gradients are next to nothing, the mean fades, and the effective rate grows. At $2/25$, two over the
-# curvature (the second derivative), gradient descent begins to overshoot (chapter 03). So does RMSprop once its
-# effective rate is past 0.08: each jump is longer than the last until `s` has grown again. In the end it jumps from one
-# side to the other for ever, with an effective rate of 0.08, half a rate from the minimum, whatever the curvature.
-# This is a **limit cycle**.
+# lies there, gradients are next to nothing, the mean fades, and the effective rate grows. Beyond $2/25$, two over the
+# curvature (the second derivative), gradient descent diverges (chapter 03). So does RMSprop once its effective rate is
+# past 0.08: each jump is longer than the last until `s` has grown again. In the end it jumps from one side to the other
+# for ever, half of `lr` from the minimum whatever the curvature, at an effective rate of two over it. This is a **limit
+# cycle**.
 #
 # What was AdaGrad's weakness in section 4 is its strength here. Its sum does not fall when the gradients do, so the
 # effective rate does not grow. RMSprop can be led to rest by a rate that falls (chapter 05; the last line above). Is it
@@ -434,8 +434,8 @@ for way, name in itertools.product(ways, ("gradient_descent", "adagrad")):
     print(f"{way:14} {name:17} best rate {lr:<6.2g} validation loss {losses[lr]:.3f}")
 
 # %% [markdown]
-# Both help gradient descent, and neither takes it to where AdaGrad is. Such preparation does what AdaGrad does, by
-# hand, beforehand, and only at the inputs.
+# With this seed both help gradient descent, and neither takes it to where AdaGrad is. Such preparation does what
+# AdaGrad does, by hand, beforehand, and only at the inputs.
 #
 # ## 7. How it fails
 #
@@ -546,7 +546,7 @@ other, _ = wrong["1 - beta forgotten"](start, grad, rmsprop.init(start), lr=0.1)
 print(f"1 - beta forgotten, ten times the rate: a step of {other[0]:.6f}; the right rule: {one[0]:.6f}")
 
 # %% [markdown]
-# There the rule is little better than gradient descent (section 1): a rate for every weight was the point.
+# There the rule is nearer to gradient descent (section 1) than to the right one: a rate for every weight was the point.
 #
 # ## 8. Convention box
 #
@@ -613,14 +613,17 @@ for (form, curve), seed in itertools.product(curves.items(), (1, 2, 3)):
         settings = {"loss": cross_entropy, "epochs": 10, "batch_size": size, "seed": seed, "progress": False}
         curve[-1].append(engine.train(model, optimizer, digits, **settings).validation_loss[-1])
 xlabel = "log10 of eps"
+for form, rows in curves.items():
+    losses = zip(tried, torch.tensor(rows).median(dim=0).values, strict=True)
+    print(f"{form:25} validation loss", ", ".join(f"{loss:.2f} at {eps:g}" for eps, loss in losses))
 print(f"1e-7 inside the root is a floor of {math.sqrt(1e-7):.1g}")
 show.lines([math.log10(eps) for eps in tried], curves, xlabel, "validation loss", title="Deep digits, three seeds")
 
 # %% [markdown]
 # Inside the root `eps` bites where its *root* reaches the size of the gradients, outside where it does so itself: the
-# same rise, at the square. In the deep network the gradients of the first layers are small, and with 1e-6 inside it
-# already trains worse. So take care when you bring settings over: the default of Keras is 1e-7, inside. In torch, for
-# the same floor, `eps` has to be the root of that.
+# same rise, at the square. In the deep network the gradients of the first layers are small, and inside even 1e-8 trains
+# about as badly as 1e-4 outside, which has the same floor. So take care when you bring settings over: the default of
+# Keras is 1e-7, inside. In torch, for the same floor, `eps` has to be the root of that.
 #
 # ## 9. In practice
 #

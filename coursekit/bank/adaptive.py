@@ -124,7 +124,7 @@ rmsprop = Exercise(
         "lie on top of each other.",
         TRAIN,
         "# %% [markdown]\nThe gradient is 1 at every step. Which of the two rules gets tired, and which one starts "
-        "with a leap? The lengths of their first and last steps are among the predictions below.",
+        "with a leap? Two of the predictions below ask for such lengths.",
         TIRED,
     ),
 )
@@ -220,11 +220,11 @@ QUIZZES = (
         "RMSprop with lr = 0.1 walks down 25 x**2 / 2, whose gradient is 25 x, from x = 2. After thousands of steps, "
         "how far from the minimum at 0 is it?",
         lambda: _resting_place(0.1),
-        "0.05, half of lr, for ever. Where it comes nearer, the gradients and their mean size shrink alike, so the "
-        "quotient does not: a step stays about lr long. It jumps from half of lr on one side to half of it on the "
-        "other, whatever the curvature.",
+        "0.05, half of lr, for ever. It comes far nearer, and is thrown out again: where the gradients are next to "
+        "nothing s fades, and the effective rate grows past 2/25. In the end it jumps from half of lr on one side to "
+        "half of it on the other, a step of lr each time, whatever the curvature.",
         beliefs=(
-            (0, "the gradient goes to 0, so the steps do: it is divided by its own size, which goes to 0 as well."),
+            (0, "the gradient goes to 0, so the steps do: for some hundred steps; then s has faded, and out it goes."),
             (0.1, "a step is lr long: yes, and it goes across the minimum, half of it on either side."),
             (0.004, "the curvature: 0.1 / 25; it stands above and below the line, and cancels."),
             (0.002, "half of lr over the curvature: the curvature stands above and below the line, and cancels."),

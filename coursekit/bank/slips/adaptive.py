@@ -263,8 +263,8 @@ MEAN = (
     Slip(
         "1 - beta forgotten",
         ("(1 - beta) * grad", "grad"),
-        "The factor `1 - beta` before the square is forgotten, so `s` is a fading sum, up to `1 / (1 - beta)` times "
-        "the mean. At step {step} you move {ratio:.3g} times as far as you should.",
+        "The factor `1 - beta` before the square is forgotten, so `s` is a fading sum, `1 / (1 - beta)` times the "
+        "mean. At step {step} you move {ratio:.3g} times as far as you should.",
         hint=GATHER,
     ),
     Slip(
