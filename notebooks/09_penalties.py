@@ -132,15 +132,15 @@ show.lines(w.detach(), slopes, "weight", "slope of the penalty, at lam = 1", log
 # So what does gradient descent do with it? The weight is 1 again, and the loss does not care about it:
 
 # %%
-w, lr, lam = torch.ones(1, dtype=torch.float64, requires_grad=True), 0.1, 0.4
-for step in range(1, 31):
+w, lr, lam = torch.ones(1, dtype=torch.float64, requires_grad=True), 0.1, 0.5
+for step in range(1, 26):
     (slope,) = torch.autograd.grad(l1_penalty([w], lam=lam), w)
     w = (w - lr * slope).detach().requires_grad_()
-    if step in (1, 2, 3) or step > 23:
+    if step in (1, 2, 3) or step > 18:
         print(f"after {step:2} steps: {w.item():+.3g}")
 
 # %% [markdown]
-# It comes down by the same amount, $\eta\lambda = 0.04$, at each step, and then it does not stop. It misses 0 by a
+# It comes down by the same amount, $\eta\lambda = 0.05$, at each step, and then it does not stop. It misses 0 by a
 # rounding error, the pull is at full strength there, and so it steps back and forth for ever.
 #
 # ## 4. The step that stops at 0
