@@ -13,9 +13,10 @@
 # 09, it shrinks all weights alike under gradient descent. Under Adam it does not. What goes wrong, what does AdamW do
 # about it, and are the networks better for it?
 #
-# About 35 minutes. You need Adam (chapter 08). Of chapter 09 you need one thing: the penalty
-# $\tfrac{\lambda}{2}\sum w^2$ has the gradient $\lambda w$, so it pulls each weight towards 0 in proportion to its
-# size. In code $\lambda$ is called `weight_decay`.
+# About 35 minutes. You need Adam (chapter 08). Of chapter 09 you need one thing: a penalty on the squares of the
+# weights pulls each weight towards 0 in proportion to its size. Here it is written with torch's half,
+# $\tfrac{\lambda}{2}\sum w^2$, so that its gradient is $\lambda w$: chapter 09's $\lambda$ is half of this one. In code
+# it is called `weight_decay`.
 
 # %%
 import dataclasses
