@@ -64,11 +64,12 @@ for p in (0.0, 0.8):
 show.loss_curves(curves, xlabel="epoch", ylabel="validation loss, in nats", first=1, log=False)
 
 # %% [markdown]
-# The validation loss, on images not trained on and rightly labelled, falls at first in both. Then, without dropout, the
-# network begins to learn the false labels by heart, and the loss rises. With four of five units switched off at every
-# step it learns more slowly, knows fewer of the false labels, and does better on new images. (In the code,
-# `engine.stacked` trains five networks at once, one for each seed, and the last argument of `engine.mlp` makes what
-# follows a hidden layer. `nn.Dropout` is torch's; section 9 shows that it does what is explained here.)
+# The validation loss, on images not trained on and rightly labelled (in *nats*, the unit of natural logarithms), falls
+# at first in both. Then, without dropout, the network begins to learn the false labels by heart, and the loss rises.
+# With four of five units switched off at every step it learns more slowly, knows fewer of the false labels, and does
+# better on new images. (In the code, `engine.stacked` trains five networks at once, one for each seed, and the last
+# argument of `engine.mlp` makes what follows a hidden layer. `nn.Dropout` is torch's; section 9 shows that it does what
+# is explained here.)
 #
 # How can it help to break a network while it learns? And does it help always? Section 6 asks that again, fairly.
 #

@@ -94,7 +94,8 @@ QUIZZES = (
         "number_of_networks",
         "A hidden layer has ten units, each dropped or kept. How many different networks does dropout train?",
         lambda: float(2**10),
-        "1024: each unit is kept or not, two to the tenth. They share their weights, and each step trains one of them.",
+        "1024: each unit is kept or not, two to the tenth. They share their weights; in each step each "
+        "image trains one of them.",
         beliefs=(
             (10.0, "one unit dropped at a time: any number of them may be dropped together."),
             (20.0, "two for each unit: the choices multiply, they do not add."),
