@@ -34,8 +34,9 @@ torch.set_num_threads(1)  # for tensors as small as these a second thread only c
 # %% [markdown]
 # ## 1. Guess, probe, or know
 #
-# A linear layer reads handwritten digits: 64 pixels in, ten scores out, 640 weights. All that you can do at first is
-# *run* it, that is choose weights and look at the loss:
+# A linear layer reads handwritten digits: 64 pixels in, ten scores out, 640 weights. (`X @ W`, a *matrix product*, is
+# the ten weighted sums of each image.) All that you can do at first is *run* it, that is choose weights and look at the
+# loss:
 
 # %%
 digits = engine.digits()
@@ -191,7 +192,7 @@ for size in (0.1, 0.01, 0.001):
 # %% [markdown]
 # ## 4. How small should h be?
 #
-# A derivative is the limit for $h \to 0$. So let us make $h$ small. First, by hand:
+# A derivative is the limit for $h \to 0$. So the smaller the better? First a large one, by hand:
 
 # %%
 answer("parabola_with_a_large_h", ...)
@@ -328,8 +329,8 @@ answer("metres_to_millimetres", ...)
 diabetes = engine.diabetes(dtype=torch.float64)
 A, target = diabetes.x_train, diabetes.y_train
 w = torch.ones_like(A[0])
-once, twice = linear_regression_gradient(w, A, target), linear_regression_gradient(
-    w, torch.cat((A, A)), torch.cat((target, target)))  # fmt: skip
+once = linear_regression_gradient(w, A, target)
+twice = linear_regression_gradient(w, torch.cat((A, A)), torch.cat((target, target)))
 print(f"every row twice: the gradient is {float((twice / once).mean()):.3f} times what it was")
 unit = torch.ones_like(w)
 unit[0] = 1000.0
@@ -692,8 +693,8 @@ print(torch.autograd.gradcheck(cross_entropy, (z.clone().requires_grad_(), rows_
 #   walk backwards.
 # - Nocedal and Wright (2006), *Numerical Optimization*, 2nd edition: section 8.1 (difference quotients, their errors
 #   and the best $h$), 8.2 (automatic differentiation).
-# - The notes of Stanford's course CS231n, "Learning", on gradient checks: the limits in section 10 follow it,
-#   though it divides by the larger of the two lengths and not by their sum.
+# - The notes of Stanford's course CS231n, "Neural Networks Part 3: Learning and Evaluation", on gradient checks: the
+#   limits in section 10 follow it, though it divides by the larger of the two lengths and not by their sum.
 # - Griewank and Walther (2008), *Evaluating Derivatives*, 2nd edition: the bound on the price of a gradient.
 # - The documentation of `torch.autograd.gradcheck`, and "Autograd mechanics", which lists the rules at kinks.
 # - **To read next:** Baydin, Pearlmutter, Radul and Siskind (2018), "Automatic Differentiation in Machine Learning: a

@@ -80,7 +80,7 @@ def _by_two_one_sided(f, x, h=1e-5):
 
 VALLEY = """\
 wine, estimate = engine.wine(dtype=torch.float64), yours(numerical_gradient)
-errors, sizes = {}, [10.0**-k for k in range(1, 13)]
+errors, sizes = {}, [10.0**k for k in range(-12, 0)]
 for dtype in (torch.float64, torch.float32):
     X, y = wine.x_train.to(dtype), wine.y_train
     loss = lambda W: torch.nn.functional.cross_entropy(X @ W, y)
@@ -88,7 +88,7 @@ for dtype in (torch.float64, torch.float32):
     (exact,) = torch.autograd.grad(loss(W), W)
     with torch.no_grad():
         errors[str(dtype)] = [float((estimate(loss, W.detach(), h) - exact).abs().max()) for h in sizes]
-show.lines([-math.log10(h) for h in sizes], errors, xlabel="-log10 of h", ylabel="largest error")"""
+show.lines([math.log10(h) for h in sizes], errors, xlabel="log10 of h", ylabel="largest error", log=True)"""
 
 numerical_gradient = Exercise(
     answer=reference.numerical_gradient,
