@@ -57,9 +57,10 @@ for name, forecast in forecasts.items():
 # take B; if one cold night kills your seedlings, take A. **A loss is an answer to the question what an error costs
 # you.**
 #
-# For a model the answer is final. The loss makes one number of the predictions and the truth, smaller when they agree
-# better, and its derivative says for each prediction which way it should move and how hard. Nothing else reaches the
-# weights. So of every loss in this lesson we ask two things: *what does it cost?* and *how does it pull?*
+# For a model the answer is final. A model is a function with numbers in it, its *weights*, that training changes. The
+# loss makes one number of the predictions and the truth, smaller when they agree better, and its derivative says for
+# each prediction which way it should move and how hard. Nothing else reaches the weights. So of every loss in this
+# lesson we ask two things: *what does it cost?* and *how does it pull?*
 #
 # ## 2. Numbers: the squared error
 
@@ -75,7 +76,8 @@ show.formula(mse_loss)
 #
 # In words: the errors, squared, averaged. Its unit is that of the target, squared.
 #
-# **Predict, then run.** Five houses were sold. Put a number in place of `...`, run the cell, and read what it says.
+# **Predict, then run.** Five houses were sold. Run the cell to read the question, put a number in place of `...`, and
+# run it again.
 
 # %%
 answer("best_single_guess", ...)
@@ -95,7 +97,8 @@ show.lines(guesses, curves, "guess", "loss, over its smallest value", log=False)
 # The squared error is lowest at the mean, the absolute error at the median, the third of the five prices. The
 # derivatives say why. Here is the *pull* of each house on the guess, minus the derivative of the loss by the guess for
 # this house, at 22 for the squared error and at 3 for the absolute one. (`loss.backward()` has torch compute the
-# derivatives; they are then in `prediction.grad`.)
+# derivatives; they are then in `prediction.grad`. `torch.autograd.grad(loss, prediction)`, further down, hands them
+# over instead.)
 
 # %%
 for name, guess in (("squared", 22.0), ("absolute", 3.0)):
@@ -120,8 +123,8 @@ for name, guess in (("squared", 22.0), ("absolute", 3.0)):
 # they may be any numbers, and the largest wins. Training looks for the weights, with the loss that this section is
 # about. (`engine.mlp([64, 10])` is the layer. `engine.Optimizer` moves its weights, here by gradient descent, with
 # steps as long as the learning rate `lr` says; that is chapter 03. `engine.train` goes through all training images 20
-# times, which is 20 *epochs*, 64 images in each step. What it prints as *validation* is measured on images that are set
-# aside from training, and *accuracy* is the share of them that it puts right.)
+# times, which is 20 *epochs*, numbered from 0, 64 images in each step. What it prints as *validation* is measured on
+# images that are set aside from training, and *accuracy* is the share of them that it puts right.)
 
 # %%
 digits = engine.digits()
@@ -130,7 +133,7 @@ optimizer = engine.Optimizer(model.parameters(), RULES["gradient_descent"], lr=0
 engine.train(model, optimizer, digits, loss=cross_entropy_loss, epochs=20, batch_size=64, progress=False)
 
 # %%
-scores = model(digits.x_test[:1]).detach()
+scores = model(digits.x_test[:1]).detach()  # detach: no derivatives are wanted here
 p = log_softmax(scores).exp()  # the probabilities; section 4 says why by way of their logarithms
 print("scores       ", "  ".join(f"{z:5.1f}" for z in scores[0]))
 print("probabilities", "  ".join(f"{share:5.3f}" for share in p[0]), f"  sum {p.sum():.3f}")
@@ -200,7 +203,8 @@ answer("largest_score_for_exp", ...)
 
 # %% [markdown]
 # So the equations as they stand, first the probabilities and then the logarithm, must fail at some score. Take two
-# classes with the scores $z$ and 0, of which the second is right. The loss should be nearly $z$.
+# classes with the scores $z$ and 0, of which the second is right. The loss is $\log(1 + e^z)$, nearly $z$ when $z$ is
+# large.
 
 # %%
 largest = torch.finfo(torch.float32).max
@@ -223,8 +227,8 @@ show.formula(log_softmax)
 
 # %% [markdown]
 # Does it happen in practice? We train the layer on digits again, with a large learning rate and two losses that differ
-# in the maximum alone. The mistakes in this lesson are the ones that `check` knows: each is the reference with one edit
-# (`made` makes it), and has the name that your check would give it.
+# in the maximum alone. The mistakes in this lesson are the ones that `check` knows: each is the reference, the course's
+# own function, with one edit (`made` makes it), and has the name that your check would give it.
 
 # %%
 known = exercise("cross_entropy_loss")
@@ -262,9 +266,10 @@ for name, loss in (("log(p + 1e-9)", patched), ("from the scores", cross_entropy
 show.formula(binary_cross_entropy_loss)
 
 # %% [markdown]
-# $y$ is 1 or 0, so one of the two terms of the first form drops out. The second form is what remains when $\sigma$ is
-# written out; `torch.logaddexp(z, 0)` is $\log(e^z + e^0)$ with the larger of the two taken off, as in section 4. Is it
-# the loss of section 3, for two classes?
+# $y$ is 1 or 0, so one of the two terms of the first form drops out. Written out, $\log\sigma(z)$ is
+# $z - \log(1 + e^z)$ and $\log(1 - \sigma(z))$ is $-\log(1 + e^z)$, which leaves the second form;
+# `torch.logaddexp(z, 0)` is $\log(e^z + e^0)$ with the larger of the two taken off, as in section 4. Is it the loss of
+# section 3, for two classes?
 
 # %%
 z = torch.linspace(-30, 30, 7, dtype=torch.float64)
@@ -358,9 +363,10 @@ for name, slope in zip(names, slopes, strict=True):
 #
 # 442 patients, ten measurements each; the target is how far the disease had gone a year later, standardised: mean 0 and
 # standard deviation (sd) 1. In some of the training rows we add 18 sd, as if someone had typed a zero too many.
-# Validation and test rows stay as they are. A linear layer learns by the squared error and by the absolute one. Five
-# *seeds* each (the numbers that random draws start from): another split, other false rows. Each loss, at each share of
-# false rows, gets the one of seven rates at which it is lowest itself on the validation rows. The test rows, which
+# Validation and test rows stay as they are. A linear layer learns by the squared error and by the absolute one. (It
+# gives the shape (n, 1); `Flatten(0)` makes (n,) of it, the shape of the targets. Section 8 says why.) Five *seeds*
+# each (the numbers that random draws start from): another split, other false rows. For each loss and each share of
+# false rows that one of seven rates counts at which this loss is lowest on the validation rows. The test rows, which
 # nothing has looked at so far, are then measured by both errors.
 
 # %%
@@ -394,12 +400,13 @@ curves = {f"by the {name} error": torch.tensor(curve).T for name, curve in curve
 show.lines(percent, curves, "false training targets in %", "mean absolute error of test rows, in sd", log=False)
 
 # %% [markdown]
-# Without false targets there is nothing to choose between the two. With one in twenty, the worst seed of the absolute
-# error is better than the best of the squared error, which is dragged towards numbers that nobody measured. Even when
-# the test rows are measured by the squared error (the last number), training by the absolute one ends lower. Look at
-# the best rates of the squared error: they are so small that the layer hardly begins to learn, and of the seven that is
-# the best it can do. It is a matter of the data and not of rank: these false targets are far away and all on one side,
-# which is hard on the squared error. In between stands the *Huber loss*, squared near 0 and absolute further out.
+# Without false targets the two are level by the absolute error, and by the squared error the squared one is a little
+# ahead. With one in twenty, the worst seed of the absolute error is better than the best of the squared error, which is
+# dragged towards numbers that nobody measured. Even when the test rows are measured by the squared error (the last
+# number), training by the absolute one ends lower. Look at the best rates of the squared error: they are so small that
+# the layer hardly begins to learn, and of the seven that is the best it can do. It is a matter of the data and not of
+# rank: these false targets are far away and all on one side, which is hard on the squared error. In between stands the
+# *Huber loss*, squared near 0 and absolute further out.
 #
 # ### Which loss for classes? Digits
 #
@@ -455,7 +462,7 @@ for network, sizes in networks.items():
 # expect. **With a hidden layer the order disappears**: the four ranges overlap. Hui and Belkin (2021) found the same
 # with large networks, the squared error as good as the cross-entropy or better on language and speech, and slightly
 # behind on images. So for the share of right answers the loss mattered where the model was weak. Where you want
-# probabilities, only the cross-entropies are made for it.
+# probabilities, take a cross-entropy: its scores stand for them.
 #
 # ## 8. How it fails
 #
@@ -587,7 +594,7 @@ for name, value in forms.items():
 # | this course (and torch) | elsewhere | conversion |
 # |---|---|---|
 # | `mse_loss`: mean of squares | half the mean; half the sum | times 2; times 2/n |
-# | `cross_entropy_loss`: mean, natural logarithm | sum; logarithm to base 2 | divide by N; times $\log 2$ |
+# | `cross_entropy_loss`: mean, in *nats* (natural logarithm) | sum; in *bits* (base 2) | divide by N; times $\log 2$ |
 # | `binary_cross_entropy_loss`: labels 0 and 1 | $\log(1 + e^{-y s})$, labels -1 and +1 | $2y - 1$ for the labels |
 # | `hinge_loss`: labels -1 and +1, mean | the sum; the squared hinge | divide by n; none, it is another loss |
 #
@@ -629,6 +636,7 @@ except ValueError as error:
 # | a number, some targets false | one number | absolute, or Huber | `l1_loss`, `huber_loss` |
 # | one of K classes | K scores, no softmax | cross-entropy | `cross_entropy` |
 # | yes or no | one score, no sigmoid | binary cross-entropy | `binary_cross_entropy_with_logits` |
+# | several of K labels at once | K scores, no sigmoid | binary cross-entropy of each | the same |
 # | yes or no, no probability wanted | one score | hinge | `margin_ranking_loss` |
 #
 # - **What to check first:** shapes of prediction and target; scores, not probabilities; the first loss near $\log K$.
@@ -643,9 +651,10 @@ except ValueError as error:
 # ## 11. Your turn
 #
 # `exercises/01_losses.ipynb`, in this order: `mse_loss`, `log_softmax`, `cross_entropy_loss` (which may call your
-# `log_softmax`), `binary_cross_entropy_loss`, `hinge_loss`. Each is a line or three. The checks try scores of 10,000,
-# so an overflow is found. Your losses then train models on real data, next to torch's, and the curves should lie on top
-# of each other. The predictions of this lesson can be answered there too.
+# `log_softmax`), `binary_cross_entropy_loss`, `hinge_loss`. Each is a line or three and returns what `.mean()` gives, a
+# tensor without dimensions (*0-d*): through a Python number no derivative flows. The checks try scores of 10,000, so an
+# overflow is found. Your losses then train models on real data, next to torch's, and the curves should lie on top of
+# each other. The predictions of this lesson can be answered there too.
 #
 # What to remember: a loss says what an error costs, and its slope how hard it pulls. Give a loss of classes scores.
 # Look at the first number.

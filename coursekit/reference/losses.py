@@ -135,8 +135,8 @@ def cross_entropy_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def binary_cross_entropy_loss(logits: Tensor, targets: Tensor) -> Tensor:
     r"""Minus the logarithm of the probability given to the right one of two classes, averaged.
 
-    $$L = -\frac1n \sum_i y_i \log \sigma(z_i) + (1 - y_i) \log(1 - \sigma(z_i))
-        = \frac1n \sum_i \log(e^{z_i} + e^0) - y_i z_i$$
+    $$L = -\frac1n \sum_i \left[ y_i \log \sigma(z_i) + (1 - y_i) \log(1 - \sigma(z_i)) \right]
+        = \frac1n \sum_i \left[ \log(e^{z_i} + e^0) - y_i z_i \right]$$
 
     The second form is the one that is computed: `torch.logaddexp` takes that logarithm without overflow.
 
