@@ -114,7 +114,7 @@ show.loss_curves(above, xlabel="epoch", ylabel="loss above the lowest possible",
 # $V = (1-\eta)^2\, V + \eta^2$. So $V\,(2\eta - \eta^2) = \eta^2$, and $V = \frac{\eta}{2-\eta}$. The mean loss is half
 # of it. We call this the *floor* of the rate.
 #
-# **Predict, then run:** put a number in place of `...`, run the cell, read what it says.
+# **Predict, then run:** run the cell to read the question, put a number in place of `...`, and run it again.
 
 # %%
 answer("floor_at_a_tenth_of_the_rate", ...)
@@ -442,8 +442,7 @@ show.loss_curves(paths, ylabel="loss of the batch, in nats", log=False)
 #
 # ### Not at the end where you think
 #
-# *Rises again past the end*: the cosine of `total` steps, in a run that goes on. Someone added epochs. torch's own
-# scheduler does it too:
+# A cosine of `total` steps, in a run that goes on after them, as someone added epochs:
 
 # %%
 answer("torchs_cosine_past_its_end", ...)
@@ -454,9 +453,13 @@ wrong = {
     for known in (exercise("cosine_decay"), exercise("exponential_decay"))
     for part in (*known.slips, *known.conventions)
 }
-rising = wrong["rises again past the end"]
-print(f"at step 150 of 100: here {cosine_decay(150, lr=0.1, lr_min=0.0, total=100)}, ", end="")
-print(f"rises again past the end {rising(150, lr=0.1, lr_min=0.0, total=100):.3f}")
+rising, optimizer = wrong["rises again past the end"], torch.optim.SGD([torch.zeros(1)], lr=0.1)
+torchs, late = CosineAnnealingLR(optimizer, T_max=100), {"lr": 0.1, "lr_min": 0.0, "total": 100}
+for _ in range(150):
+    optimizer.step()
+    torchs.step()
+print(f"at step 150 of 100: torch {torchs.get_last_lr()[0]:.3f}, here {cosine_decay(150, **late):.3f},", end=" ")
+print(f"rises again past the end {rising(150, **late):.3f}")
 
 # %%
 above = {}
@@ -471,9 +474,9 @@ for name, rate in (("stays at its end", cosine_decay), ("rises again past the en
 show.loss_curves(above, xlabel="epoch", ylabel="loss above the lowest possible", first=1, title="Diabetes")
 
 # %% [markdown]
-# The first half is the same. After that the one run stays where it was. The other gains a little for as long as its
-# rate is still small, and then throws away what it had. A loss that goes up again late in a run, for no reason that the
-# data give, is the sign of it.
+# *Rises again past the end* is what torch's own scheduler does. The first half is the same. After that the one run
+# stays where it was. The other gains a little for as long as its rate is still small, and then throws away what it had.
+# A loss that goes up again late in a run, for no reason that the data give, is the sign of it.
 #
 # ### Dead after a few steps
 #
@@ -510,8 +513,18 @@ show.loss_curves(curves, ylabel="loss of the batch, in nats", title="Digits", lo
 # ## 8. Convention box
 #
 # torch's schedulers are objects beside an optimiser. Each holds the count itself, and changes the optimiser's rate when
-# `scheduler.step()` is called, after `optimizer.step()`. The conversions are exact, and the cells below the table have
-# all the arguments:
+# `scheduler.step()` is called, after `optimizer.step()`. **Predict, then run:**
+
+# %%
+answer("gamma_for_a_decay", ...)
+
+# %%
+for gamma in (0.05, 0.95, math.exp(-0.05)):
+    print(f"gamma {gamma:.4f}: 0.1 becomes {0.1 * gamma:.4f} after one step and {0.1 * gamma**200:.2g} after 200")
+
+# %% [markdown]
+# That is the trap: **`gamma` is the factor $e^{-\lambda}$, not the decay** $\lambda$. The conversions are exact, and
+# the cells below the table have all the arguments:
 #
 # | here | torch |
 # |---|---|
@@ -556,20 +569,9 @@ for name, twin in twins.items():
     print(f"{name:27} largest difference in 100 steps {max(apart):.1e}, at step 1 {apart[1]:.1e}")
 
 # %% [markdown]
-# All agree to 1e-12 and better, but the third. That is the trap: **`gamma` is the factor $e^{-\lambda}$, not the
-# decay** $\lambda$.
-
-# %%
-answer("gamma_for_a_decay", ...)
-
-# %%
-for gamma in (0.05, 0.95, math.exp(-0.05)):
-    print(f"gamma {gamma:.4f}: 0.1 becomes {0.1 * gamma:.4f} after one step and {0.1 * gamma**200:.2g} after 200")
-
-# %% [markdown]
-# The plateau has two traps. `patience` is the number of bad epochs that are *let pass*: the rate falls after one more,
-# here and in torch. And torch asks by default for a loss that is lower by a share of 1e-4 (`threshold`), so a loss
-# that creeps down counts as a plateau:
+# All agree to 1e-12 and better, but the third, which is the trap. The plateau has two of its own. `patience` is the
+# number of bad epochs that are *let pass*: the rate falls after one more, here and in torch. And torch asks by default
+# for a loss that is lower by a share of 1e-4 (`threshold`), so a loss that creeps down counts as a plateau:
 
 # %%
 losses = [1.0, 0.99995, 0.9999, 0.99985, 0.9998, 0.99975, 0.9997, 0.99965]

@@ -85,7 +85,7 @@ step_decay = Exercise(
     refuse=frozenset({"StepLR"}),
     task=NUMBER,
     use=_curve(
-        "Three ways down from the same rate. Which factor goes with which curve?",
+        "Three ways down from the same rate. Before you run it: which of them is lowest after 150 steps?",
         "step_decay",
         '    f"drop={drop}, every={every}": [rate(t, lr=0.1, drop=drop, every=every) for t in steps]\n'
         "    for drop, every in ((0.5, 30), (0.1, 60), (0.9, 5))",
