@@ -356,8 +356,7 @@ def _mix_row_by_row(x, y, lam, permutation):
     return torch.stack(new_x), torch.stack(new_y)
 
 
-MIXED = r"""\
-mix, digits = yours(mixup), engine.digits()
+MIXED = r"""mix, digits = yours(mixup), engine.digits()
 images, names = digits.images(digits.x_train[:8]), digits.y_train[:8].tolist()
 classes, order = torch.nn.functional.one_hot(digits.y_train[:8], 10).to(images), torch.arange(8).roll(-1)
 shown, labels = [], []
