@@ -323,8 +323,8 @@ for s in (-1.0, 0.3, 1.0, 5.0):
 # *squared* is the squared error of the score itself, against the label.
 #
 # **Find out: from which margin on does each of the three others no longer ask for more?** Drag the score from left to
-# right, or use the arrow keys, read the slopes in the sentence below, and write the three margins down. One loss
-# never stops, and one does worse than stopping.
+# right, or use the arrow keys, read the slopes in the sentence below, and write down where each stops. One never does,
+# and one does worse than stopping.
 
 # %%
 show.margins()

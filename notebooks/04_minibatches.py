@@ -185,7 +185,7 @@ lines = {
 }
 for name, line in drawn.items():
     seen, line = torch.tensor(noise[name]), torch.tensor(lines[line])
-    slope = torch.cov(torch.stack((torch.tensor(sizes).log2(), seen.log2())))
+    slope = torch.cov(torch.stack((torch.tensor(sizes).log2(), seen.log2())))  # of the line: covariance over variance
     print(f"{name:20} slope {slope[0, 1] / slope[0, 0]:+.2f}; at most {(seen / line - 1).abs().max():.1%} off its line")
 
 # %%
