@@ -35,8 +35,7 @@ torch.set_num_threads(1)  # for tensors as small as these a second thread only c
 # ## 1. Guess, probe, or know
 #
 # A linear layer reads handwritten digits: 64 pixels in, ten scores out, 640 weights. (`X @ W`, a *matrix product*, is
-# the ten weighted sums of each image.) All that you can do at first is *run* it, that is choose weights and look at the
-# loss:
+# the ten weighted sums of each image.) All that you can do at first is *run* it: choose weights, look at the loss.
 
 # %%
 digits = engine.digits()

@@ -254,11 +254,10 @@ print(f"mean {six.mean():g}, variance {six.var():g}, noise scale {gradient_noise
 #
 # $$\frac{1}{1 + \mathcal B/B}$$
 #
-# of what a step without noise could do. (A step of rate $\eta$ takes off $\eta\,|\bar g|^2$, and the curvature $L$ puts
-# back $\tfrac12 L\,\eta^2$ times the mean squared length of the batch's gradient,
-# $|\bar g|^2 + \operatorname{tr}\Sigma/B$. Take the best $\eta$.) Far below $\mathcal B$ that is $B/\mathcal B$: twice
-# the rows, twice the progress, nothing is lost. At $\mathcal B$ it is a half. Far above it is near 1, and more rows
-# bring nothing.
+# of what a step without noise could do. (A step takes off $\eta\,|\bar g|^2$; the curvature $L$ puts back
+# $\tfrac12 L\,\eta^2$ times the mean squared length of its gradient, $|\bar g|^2 + \operatorname{tr}\Sigma/B$. Take the
+# best $\eta$.) Far below $\mathcal B$ that is $B/\mathcal B$: twice the rows, twice the progress, nothing is lost. At
+# $\mathcal B$ it is a half. Far above it more rows bring nothing.
 
 # %%
 answer("ten_times_the_batch", ...)
@@ -318,8 +317,8 @@ picture
 # %% [markdown]
 # The prediction has the right place and about the right shape, from one number that was measured before any step was
 # taken. After two epochs it is low from 16 images on, by up to a factor of 1.5; below that even 120 batches leave the
-# mean uncertain. Two things it leaves out: the curvature is not the same in all directions (so the paper calls this
-# $\mathcal B$ the *simple* noise scale, in its section 2.2), and the best of 16 rates is picked here with hindsight.
+# mean uncertain. It leaves out that the curvature is not the same in all directions (the paper, section 2.2, calls this
+# $\mathcal B$ the *simple* noise scale), and that the best of 16 rates is picked with hindsight.
 #
 # So here is the answer to section 1. Where the noise scale is in the hundreds, 32 images in one step do about as much
 # as 32 steps, and 1078 do not do as much as 34 batches of 32.
@@ -662,8 +661,7 @@ by_two = spread / (long - spread / large)
 print(f"from batches of {small} and {large}: {by_two:.1f} rows; from all rows: {float(scale):.1f}")
 
 # %% [markdown]
-# - **Order:** shuffle the training data, anew for each epoch; give the generator a seed, so that a run can be repeated.
-#   There is no need to shuffle the validation data.
+# - **Order:** shuffle the training data anew for each epoch, with a seeded generator, so that a run can be repeated.
 # - **Count in the right unit:** "after 10 epochs" is another number of steps for each batch size. Schedules (chapter
 #   05) and the memory of momentum (chapter 06) count steps.
 # - **Does a small batch find better minima?** It has been reported (Keskar and others 2017). Shallue and others (2019)
@@ -678,8 +676,7 @@ print(f"from batches of {small} and {large}: {by_two:.1f} rows; from all rows: {
 #    time and all at once.
 # 3. `gradient_noise_scale`: a trace over a squared length (2 points). It is measured on the way down.
 #
-# `check` names the mistake when there is one. Batches are checked by their statistics over many epochs, so any way to
-# shuffle will do that uses the generator.
+# Batches are checked by their statistics over many epochs: any way to shuffle that uses the generator will do.
 #
 # **To remember:** a batch is right on average; its noise falls as $1/\sqrt B$. The noise scale says how many rows pay,
 # and it grows on the way down. Below it a batch of $B$ does as much as $B$ steps of one, for hardly more time. Shuffle.
