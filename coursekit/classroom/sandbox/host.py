@@ -150,7 +150,7 @@ def environment() -> dict[str, str]:
     """All that the process finds in its environment."""
     env = {"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     env |= {"CUDA_VISIBLE_DEVICES": "", "OPENBLAS_NUM_THREADS": "1"}
-    env |= {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # large pages: a fork costs half
+    env |= {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # large pages for tensors and for what torch keeps
     return env | {"TMPDIR": tempfile.gettempdir()}  # within walls it is set to the scratch that is there
 
 
