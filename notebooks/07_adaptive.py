@@ -612,12 +612,11 @@ for (form, curve), seed in itertools.product(curves.items(), (1, 2, 3)):
         optimizer = engine.Optimizer(model.parameters(), rule, lr=0.01, eps=eps)
         settings = {"loss": cross_entropy, "epochs": 10, "batch_size": size, "seed": seed, "progress": False}
         curve[-1].append(engine.train(model, optimizer, digits, **settings).validation_loss[-1])
-xlabel = "log10 of eps"
 for form, rows in curves.items():
     losses = zip(tried, torch.tensor(rows).median(dim=0).values, strict=True)
     print(f"{form:25} validation loss", ", ".join(f"{loss:.2f} at {eps:g}" for eps, loss in losses))
 print(f"1e-7 inside the root is a floor of {math.sqrt(1e-7):.1g}")
-show.lines([math.log10(eps) for eps in tried], curves, xlabel, "validation loss", title="Deep digits, three seeds")
+show.lines([math.log10(eps) for eps in tried], curves, "log10 of eps", "validation loss", title="Deep, three seeds")
 
 # %% [markdown]
 # Inside the root `eps` bites where its *root* reaches the size of the gradients, outside where it does so itself: the
