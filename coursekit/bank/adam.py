@@ -267,7 +267,7 @@ QUIZZES = (
         "eps_as_large_as_the_gradient",
         "The gradient of a weight is 1e-8 in every step, eps is 1e-8 and lr is 0.01. How long are Adam's steps?",
         lambda: _first_step(1e-8, 0.01),
-        "0.005, half the rate: 1e-8 / (1e-8 + 1e-8). Below eps Adam turns into gradient descent with the rate lr/eps.",
+        "0.005, half the rate: 1e-8 / (1e-8 + 1e-8). Far below eps Adam turns into momentum with the rate lr/eps.",
         beliefs=(
             (0.01, "eps never matters: it does where the gradient's size is not far above it."),
             (1e-10, "gradient descent: lr times the gradient. Adam divides by about 2e-8 here."),
