@@ -487,6 +487,7 @@ for p in (0.2, 0.6):
         ours = dropout(h, mask, p=p, training=training)
         first = wrong["scaled at test"](h, mask, p=p, training=training)
         off = [float((form - torchs).abs().max()) for form in (ours, first, first / (1 - p))]
+        assert off[0] < 1e-12 and off[2] < 1e-12
         print(f"p {p}, {when:11}  off torch: ours {off[0]:.0e}, first form {off[1]:.2f}, converted {off[2]:.0e}")
 
 # %% [markdown]
