@@ -177,7 +177,8 @@ show.lines(range(1, 6), shares, "dimensions", "share of minima", log=True)
 
 # %% [markdown]
 # Random matrices are stricter than coins: their eigenvalues keep a distance from each other, so it is hard to have all
-# of them on one side. But a network is not drawn at random. What do *its* critical points look like?
+# of them on one side. (Of the 500 of the last matrix half are on each.) But a network is not drawn at random. What do
+# *its* critical points look like?
 #
 # ### All we can find in a tiny network
 #
@@ -185,7 +186,8 @@ show.lines(range(1, 6), shares, "dimensions", "share of minima", log=True)
 # the weights finite. The first three quarters of the vector `p` are the weights of the units, the rest those of the
 # score. *Newton's method* divides the slope in each direction by the curvature there. It steps towards a gradient of
 # zero and does not care about up or down: it finds saddles as well as minima. (The damping keeps a step from being
-# wild where a curvature is near 0; a step that makes the gradient no shorter is not taken.) From 40 random places:
+# wild where a curvature is near 0; a step that makes the gradient no shorter is not taken.) From 40 random places, all
+# at once: `slopes` has a row for each, `curvatures` a Hessian.
 
 # %%
 moons, found = engine.two_moons(n=200, dtype=torch.float64), {}
@@ -304,7 +306,8 @@ for name, loss in losses.items():
     print(f"{name}: best at lr {rates[best]:g}, {low:.1%} to {high:.1%} of the validation images right")
 
 # %% [markdown]
-# At its own best rate the squared error still ends lower, at every seed, and differs more from seed to seed.
+# At its own best rate the squared error still puts fewer images right, at every seed, and differs more from seed to
+# seed.
 #
 # ## 6. Gradients that do not arrive
 #
@@ -325,7 +328,7 @@ show.gradient_norms(norms)
 
 # %% [markdown]
 # There it is. On a log axis a straight slope means **one factor a layer**: on its way back a gradient is multiplied
-# at each layer, by the weights and by the slope of the activation, and twenty factors make a power of twenty. The
+# at each layer, by the weights and by the slope of the activation, and twenty factors make a twentieth power. The
 # last layer learns to guess, and the first ones hear nothing. A gradient that shrinks like this *vanishes*; one that
 # grows *explodes*. Adam is no way out: it divides by the size of a gradient *plus* $\epsilon = 10^{-8}$, and here
 # 2,048 numbers together are hardly longer. (The next picture explains the level part.) Now without biases:
@@ -335,7 +338,9 @@ show.formula(gradient_norms)
 
 # %% [markdown]
 # $h_l$ is what layer $l$ hands on, $W_l$ its weights, $\phi$ any activation. $L$ stands in for a loss: the sum of the
-# last outputs, which sends the same gradient, 1, into each. **Predict, then run:**
+# last outputs, which sends the same gradient, 1, into each. In the next pictures the weights are drawn in two ways that
+# are meant to keep a signal's size, named after Kaiming He and Xavier Glorot: with the spread `kaiming_std` for ReLU
+# and `xavier_std` else. Section 7 says where they come from. **Predict, then run:**
 
 # %%
 answer("sigmoid_over_ten_layers", ...)

@@ -100,7 +100,6 @@ QUIZZES = (
             (1.0, "none of them is longer than 1: it is the length of all together that counts, which is 10."),
             (0.01, "the lengths added up: what is added up are the squares, and then comes the root: 10."),
             (10.0, "that is how long they are together, before: each is multiplied by 1/10."),
-            (0.0001, "divided by the sum of the squares, squared: the length is the root of it."),
         ),
     ),
     Quiz(
