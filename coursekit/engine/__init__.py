@@ -6,13 +6,14 @@ from coursekit.engine.data import Data, blobs, breast_cancer, diabetes, digits, 
 from coursekit.engine.device import device
 from coursekit.engine.grid import Grid, grid
 from coursekit.engine.leaderboard import enter, leaderboard
+from coursekit.engine.networks import mlp
 from coursekit.engine.optimizer import Optimizer
 from coursekit.engine.rules import as_rule
 from coursekit.engine.stacked import Stack, stacked
 from coursekit.engine.surfaces import SURFACES, Surface
 from coursekit.engine.sweep import Sweep, sweep
 from coursekit.engine.text import Text, python_text, text_loss, train_text
-from coursekit.engine.training import History, mlp, train
+from coursekit.engine.training import History, train
 from coursekit.engine.transformer import Transformer, write
 
 __all__ = [

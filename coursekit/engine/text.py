@@ -42,7 +42,10 @@ class Text:
         return torch.tensor([numbers[c] for c in words], dtype=torch.int64, device=self.train.device)
 
     def decode(self, numbers: Tensor) -> str:
-        """The characters of a row of numbers."""
+        """The characters of a row of numbers, which `encode` gave."""
+        if not isinstance(numbers, Tensor) or numbers.dim() != 1 or numbers.is_floating_point():
+            got = f"shape {tuple(numbers.shape)}" if isinstance(numbers, Tensor) else type(numbers).__name__
+            raise ValueError(f"decode: needs a row of whole numbers as a tensor; got {got}")
         return "".join(self.characters[i] for i in numbers.tolist())
 
     def batch(self, size: int, context: int, generator: Generator) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import time
@@ -18,7 +17,6 @@ from torch import Tensor, nn
 from coursekit.engine.augment import Augment
 from coursekit.engine.bar import bar_of
 from coursekit.engine.data import Data
-from coursekit.engine.device import device as default_device
 from coursekit.reference.checks import need_whole
 
 ROWS_AT_ONCE = 4096  # of the validation data, so that a large set does not fill the memory
@@ -108,8 +106,9 @@ def train(
 
     Raises:
         ValueError: a number out of range, data on another device, a checkpoint of another run.
+        TypeError: an argument of another kind, or an `augment` that does not return a batch.
 
-    >>> from coursekit.engine.data import blobs
+    >>> from coursekit.engine import blobs, mlp
     >>> data = blobs(device="cpu")
     >>> model = mlp([2, 8, 3], device="cpu")
     >>> sgd = torch.optim.SGD(model.parameters(), lr=0.5)
@@ -117,6 +116,8 @@ def train(
     >>> len(history.validation_loss), len(history.step_loss), history.validation_loss[-1] < history.validation_loss[0]
     (3, 36, True)
     """
+    _need_parts(model, optimizer, data, loss=loss, augment=augment, scheduler=scheduler)
+    need_whole("train", "seed", seed)
     need_counts("train", epochs=epochs, batch_size=batch_size)
     if early_stop is not None:
         need_counts("train", early_stop=early_stop)
@@ -130,6 +131,29 @@ def train(
             run.load(path)
         run.train(epochs, path, progress)
     return run.history
+
+
+def _need_parts(model: Any, optimizer: Any, data: Any, **functions: Any) -> None:
+    """Refuse what is of another kind, above all the name of an optimizer or of a loss."""
+    for what, value, kind, such in (
+        ("model", model, nn.Module, "a network, such as mlp([64, 32, 10])"),
+        (
+            "optimizer",
+            optimizer,
+            torch.optim.Optimizer,
+            "made, as Optimizer(model.parameters(), RULES['adam'], lr=0.01) is",
+        ),
+        ("data", data, Data, "a data set, such as digits()"),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(
+                f"train: {what} must be {such}; got {value if isinstance(value, str) else type(value).__name__}"
+            )
+    for what, value in functions.items():
+        there = callable(getattr(value, "step", None)) if what == "scheduler" else callable(value)
+        if not there and not (value is None and what != "loss"):
+            such = "a scheduler of torch" if what == "scheduler" else "a function"
+            raise TypeError(f"train: {what} must be {such}; got {value!r}")
 
 
 def need_counts(who: str, **counts: Any) -> None:
@@ -198,8 +222,7 @@ class _Run:
         self.model.train()
         rows = torch.randperm(len(x), generator=self.order).to(x.device)
         for index in rows.split(self.settings["batch_size"]):
-            batch = (x[index], y[index])
-            value = self.step(epoch, *(self.augment(*batch, self.order) if self.augment else batch))
+            value = self.step(epoch, *self.augmented(x[index], y[index]))
             losses.append(value * len(index))
             bar.update()
         with self.averaged():
@@ -211,6 +234,14 @@ class _Run:
             with self.averaged():
                 self.best = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
         bar.set_postfix(train=f"{history.train_loss[-1]:.4g}", validation=f"{validation:.4g}")
+
+    def augmented(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch as it is trained on."""
+        batch = self.augment(x, y, self.order) if self.augment else (x, y)
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            got = f"a {type(batch).__name__}"
+            raise TypeError(f"train: augment must return the batch (x, y), both of them; got {got}")
+        return batch[0], batch[1]
 
     def step(self, epoch: int, x: Tensor, y: Tensor) -> float:
         values: list[float] = []
@@ -316,39 +347,3 @@ def seeded(seed: int, place: torch.device) -> Iterator[None]:
             with torch.cuda.device(place):
                 torch.cuda.manual_seed(seed)
         yield
-
-
-def mlp(
-    sizes: list[int] | tuple[int, ...],
-    seed: int = 0,
-    activation: Callable[[], nn.Module] = nn.ReLU,
-    device: Any = None,
-    dtype: torch.dtype = torch.float32,
-) -> nn.Sequential:
-    """A network of linear layers with an activation between them, the same weights for the same seed on any device.
-
-    Args:
-        sizes: units of each layer, inputs first: `[64, 32, 10]` has one hidden layer.
-        seed: of the weights; the global random state is not touched.
-        activation: makes the layer between two linear ones, such as `nn.Tanh`.
-        device: where it lives; `engine.device()`, as that of the data sets, when left out.
-        dtype: of the weights.
-
-    Raises:
-        ValueError: fewer than two sizes, or one below 1.
-
-    >>> mlp([2, 3, 1], device="cpu")
-    Sequential(
-      (0): Linear(in_features=2, out_features=3, bias=True)
-      (1): ReLU()
-      (2): Linear(in_features=3, out_features=1, bias=True)
-    )
-    """
-    whole = isinstance(sizes, list | tuple) and all(isinstance(size, int) and size >= 1 for size in sizes)
-    if not whole or len(sizes) < 2:
-        raise ValueError(f"mlp: sizes must be two or more whole numbers, at least 1, inputs first; got {sizes!r}")
-    layers: list[nn.Module] = []
-    with seeded(seed, torch.device("cpu")):
-        for inputs, outputs in itertools.pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs, dtype=dtype, device="cpu"), activation()]
-    return nn.Sequential(*layers[:-1]).to(default_device() if device is None else device)

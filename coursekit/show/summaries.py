@@ -38,11 +38,14 @@ def summary(chapters: Mapping[str, Sequence[Callable[..., Any]]]) -> Summary:
 
     Raises:
         ValueError: no function, or one whose docstring has no sentence.
+        TypeError: no dict.
 
     >>> from coursekit.reference.losses import mse_loss
     >>> print(repr(summary({"01_losses": [mse_loss]})).splitlines()[0])
     mse_loss (01_losses): The mean of the squared errors.
     """
+    if not isinstance(chapters, Mapping):
+        raise TypeError(f"summary: needs a dict of chapters with their functions; got {type(chapters).__name__}")
     rows = []
     for chapter, functions in chapters.items():
         for function in functions:

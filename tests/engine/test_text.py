@@ -139,6 +139,8 @@ def test_writing_goes_on_from_the_beginning_and_repeats_with_the_generator():
     ("call", "words"),
     [
         (lambda t: t.encode("abé"), "has no 'é'"),
+        (lambda t: t.decode("ab"), "a row of whole numbers as a tensor; got str"),
+        (lambda t: t.decode(torch.ones(3)), r"a row of whole numbers as a tensor; got shape \(3,\)"),
         (lambda t: t.batch(0, 5, torch.Generator()), "size >= 1"),
         (lambda t: t.batch(2, 400, torch.Generator()), "context < 400"),
         (lambda t: t.windows("valid", 5), '"train", "validation" or "test"'),

@@ -314,11 +314,30 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         ({"early_stop": -1}, "early_stop must be a whole number, at least 1; got -1"),
         ({"loss": lambda p, y: (p[:, 0] - y) ** 2}, r"loss must return a 0-d tensor.*got shape \(16,\)"),
         ({"loss": lambda p, y: 1.0}, "loss must return a 0-d tensor.*got float"),
+        ({"seed": "a"}, "seed must be a whole number; got 'a'"),
     ],
 )
 def test_bad_input(change, message):
     with pytest.raises(ValueError, match=message):
         fit(*setting(), **change)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"model": len}, r"model must be a network, such as mlp\(\[64, 32, 10\]\); got builtin_function_or_method"),
+        ({"optimizer": "adam"}, r"optimizer must be made, as Optimizer\(model.parameters\(\), .* is; got adam"),
+        ({"data": [1]}, r"data must be a data set, such as digits\(\); got list"),
+        ({"loss": None}, "loss must be a function; got None"),
+        ({"augment": 3}, "augment must be a function; got 3"),
+        ({"augment": lambda x, y, generator: x}, "augment must return the batch .* got a Tensor"),
+        ({"scheduler": 3}, "scheduler must be a scheduler of torch; got 3"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(change, message):
+    given = dict(zip(("model", "optimizer"), setting(), strict=True)) | {"data": DATA} | change
+    with pytest.raises(TypeError, match=message):
+        fit(**given)
 
 
 def test_a_model_elsewhere_is_refused():
@@ -335,20 +354,6 @@ def test_progress_is_shown_or_silent_and_needs_no_tqdm(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     fit(*setting(), progress=True)
     assert capsys.readouterr() == ("", "")
-
-
-def test_mlp_is_seeded_and_leaves_the_global_random_numbers_alone():
-    state = torch.get_rng_state()
-    one, same, other = mlp([4, 3, 2], seed=1), mlp((4, 3, 2), seed=1), mlp([4, 3, 2], seed=2)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(weights(one), weights(same)) and not torch.equal(weights(one), weights(other))
-    assert [type(layer) for layer in mlp([4, 3, 3, 2], activation=nn.Tanh)] == [
-        nn.Linear, nn.Tanh, nn.Linear, nn.Tanh, nn.Linear,
-    ]  # fmt: skip
-    assert mlp([4, 2], dtype=torch.float64)(torch.ones(5, 4).double()).shape == (5, 2)
-    for sizes in ([4], [4, 0], [4, 2.0]):
-        with pytest.raises(ValueError, match="sizes must be two or more whole numbers"):
-            mlp(sizes)
 
 
 @pytest.mark.cuda

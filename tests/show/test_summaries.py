@@ -23,3 +23,5 @@ def test_nothing_to_show_is_said():
         summary({"01_losses": []})
     with pytest.raises(ValueError, match="has no docstring"):
         summary({"01_losses": [lambda x: x]})
+    with pytest.raises(TypeError, match="a dict of chapters with their functions; got list"):
+        summary([adam])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from coursekit.engine.data import digits
+from coursekit.engine.networks import mlp
 from coursekit.engine.optimizer import Optimizer
-from coursekit.engine.training import History, mlp, train
+from coursekit.engine.training import History, train
 from coursekit.reference.adam import adam
 from coursekit.reference.generalization import early_stopping
 from coursekit.reference.losses import cross_entropy_loss

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from coursekit.engine.data import digits
+from coursekit.engine.networks import mlp
 from coursekit.engine.optimizer import Optimizer
-from coursekit.engine.training import mlp, train
+from coursekit.engine.training import train
 from coursekit.reference.adam import adam
 from coursekit.reference.dropout import dropout, dropout_mask
 from coursekit.reference.losses import cross_entropy_loss
