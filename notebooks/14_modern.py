@@ -28,6 +28,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils.flop_counter import FlopCounterMode
 
+# %%
 from coursekit import answer, engine, show
 from coursekit.bank.index import exercise
 from coursekit.judging.source import made
@@ -68,7 +69,7 @@ for name, s in relative.items():
 
 # %% [markdown]
 # (The *length* of a matrix is the root of the sum of the squares of its numbers, or of its strengths: both are the
-# same.) In this layer ten directions get nearly all of the step; random numbers would spread over nearly all. AdamW
+# same.) In this layer ten directions get nearly all of the step; of random numbers they get less than half. AdamW
 # gives each *number* of the matrix a step of about equal size, and yet the *matrix* as a whole moves in few
 # directions, if in some more than `m` itself. Whether the others deserve more is a question that AdamW cannot even
 # ask, since no number sees another. Muon asks it (section 5). First come two rules that change less.
@@ -182,14 +183,14 @@ for t in range(1, 101):
 # Now on real data: a linear model that predicts how diabetes progresses from ten measurements, with 8 patients a
 # step. No weights fit all patients, so the gradients stay noisy to the end. We watch how far the training loss is
 # above the lowest there is. Gradient descent runs at a constant rate, and with cosine schedules planned for 300, 1000
-# and 3000 steps; schedule-free with two values of $\beta$. Each gets the same seven rates, with five draws of the
+# and 3000 steps; schedule-free with two values of $\beta$. Each gets the same eight rates, with five draws of the
 # batches (all at once: the weights of all runs are one tensor), and is drawn at the rate that ends lowest.
 
 # %%
 diabetes = engine.diabetes(device="cpu", dtype=torch.float64)
 X, y = diabetes.x_train, diabetes.y_train
 lowest = (X @ torch.linalg.lstsq(X, y[:, None]).solution[:, 0] - y).square().mean()
-rates = torch.tensor([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], dtype=torch.float64)[:, None, None]
+rates = torch.tensor([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], dtype=torch.float64)[:, None, None]
 plans = {"constant": (None, None), **{f"cosine, {total} steps": (total, None) for total in (300, 1000, 3000)}}
 plans |= {f"schedule-free, beta {beta}": (None, beta) for beta in (0.5, 0.9)}
 
@@ -197,7 +198,7 @@ plans |= {f"schedule-free, beta {beta}": (None, beta) for beta in (0.5, 0.9)}
 excess, chosen = {}, {}
 for name, (total, beta) in plans.items():
     rule, hyper = (schedule_free, {"beta": beta}) if beta else (RULES["gradient_descent"], {})
-    generator, w, path = torch.Generator().manual_seed(0), torch.zeros(7, 5, 10, dtype=torch.float64), []
+    generator, w, path = torch.Generator().manual_seed(0), torch.zeros(8, 5, 10, dtype=torch.float64), []
     state = rule.init(w)
     for t in range(total or 3000):
         index = torch.randint(len(X), (5, 8), generator=generator)
@@ -222,11 +223,11 @@ for step in (300, 1000, 3000):
     print(f"           the cosine that ends here {there[f'cosine, {step} steps']:.5f}")
 
 # %% [markdown]
-# The constant rate that ends lowest is a slow one: far behind at 300 steps, and still behind at 3000. Each cosine is
-# good *at its own end* and nowhere else. Schedule-free with $\beta$ = 0.5 is below each of the three where it ends,
-# with one and the same rate, and without knowing that anybody would stop there. With the default of 0.9 it is behind
-# at 300 steps and level or ahead later. So the average does what it promises on a convex problem (one bowl, no other
-# minima) with noise, the case that the theory is about. Section 6 asks a network.
+# No best rate is at an end of the eight. The constant one that ends lowest is slow: far behind at 300 steps, and still
+# behind at 3000. Each cosine is good *at its own end* and nowhere else. Schedule-free with $\beta$ = 0.5 is below each
+# of the three where it ends, with one and the same rate, and without knowing that anybody would stop there. With the
+# default of 0.9 it is behind at 300 steps and level or ahead later. So the average does what it promises on a convex
+# problem (one bowl, no other minima) with noise, the case that the theory is about. Section 6 asks a network.
 #
 # ## 4. Move it
 #
@@ -249,8 +250,8 @@ for name in ("adamw", "lion", "schedule_free", "gradient_descent"):
 # %% [markdown]
 # Lion never comes to rest. Every one of its steps is one `lr` long in each coordinate, at the minimum as on the slope,
 # so it hovers round the minimum at a distance of about `lr`, however long one waits. AdamW's steps shrink as the mean
-# of its gradients does. Schedule-free comes to rest as well, if after wide swings, at rates
-# above 2/25, where plain descent flies off: its gradients are taken near the mean, which moves slowly.
+# of its gradients does. Schedule-free comes to rest as well, if after wide swings, at rates above 2/25, where plain
+# descent flies off: its gradients are taken near the mean, which moves slowly.
 #
 # So Lion needs a schedule more than others do. With a cosine over the same 300 steps:
 
@@ -290,10 +291,11 @@ show.formula(muon)
 show.formula(newton_schulz)
 
 # %% [markdown]
-# $\lVert M \rVert_F$ is the length of the matrix; divided by it, no singular value is above 1. $a$, $b$, $c$ are the
-# three numbers in the code. Why does that work? If $X = U S V^\top$, then $X X^\top X = U S^3 V^\top$: products of
-# this kind leave the directions $U$ and $V$ and cube the strengths. So the last line applies the polynomial $a\sigma
-# + b\sigma^3 + c\sigma^5$ to every singular value $\sigma$, and to nothing else. Is that so? On the `m` of section 1:
+# $\lVert M \rVert_F$, the *Frobenius norm*, is the length of the matrix; divided by it, no singular value is above 1.
+# $a$, $b$, $c$ are the three numbers in the code. Why does that work? `svd` writes $X$ as $U S V^\top$, where $U$ and
+# $V$ hold the patterns of section 1 and $S$ their strengths. Then $X X^\top X = U S^3 V^\top$: products of this kind
+# leave the patterns and cube the strengths. So the last line applies the polynomial $a\sigma + b\sigma^3 + c\sigma^5$
+# to every singular value $\sigma$, and to nothing else. Is that so? On the `m` of section 1:
 
 # %%
 big = m.double()
@@ -357,7 +359,7 @@ print(f"1 / sqrt(64) = {1 / 8}")
 # %% [markdown]
 # Lion, too, moves in more directions than AdamW, without meaning to: the sign lifts all small numbers to the size of
 # the large ones. Muon does it on purpose, and for nearly all directions. The last number is worth a look: a 64 by 64
-# matrix whose singular values are all 1 has numbers of $1/\sqrt{64}$ in the mean, so Muon's rate is a third kind of
+# matrix whose singular values are all 1 has a root mean square of $1/\sqrt{64}$, so Muon's rate is a third kind of
 # length, that of a *direction*, and neither AdamW's rate nor Lion's can be taken over.
 #
 # Muon is for matrices. Biases have one dimension, and are left to AdamW. With `engine.Optimizer` a group of parameters
@@ -422,7 +424,7 @@ show.lines(range(5), valleys, "doublings of the rate", "validation loss (2 and m
 # No best rate lies at the edge of its five. Muon's best decay is the lowest of its three, but level with the next.
 #
 # Two seeds are few, and the best three of each rule lie close together. So all three train again with five fresh
-# seeds. The median of the validation loss chooses one; the test images, which no choice in this notebook looks at, give
+# seeds. The median of the validation loss chooses one; the test images, which no choice in these cells looks at, give
 # the verdict. (Inside `optimizer.averaged()` the parameters are at `x` where the rule is schedule-free.)
 
 # %%

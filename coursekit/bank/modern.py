@@ -34,10 +34,6 @@ def _lion_by_cases(param, grad, state, *, lr=1e-4, beta1=0.9, beta2=0.99, weight
 
 
 TRAIN = """\
-import torch
-
-from coursekit import engine, reference, show, yours
-
 digits, loss, curves = engine.digits(), torch.nn.functional.cross_entropy, {}
 for rule, lr in ((reference.RULES["adamw"], 0.01), (yours(lion), 0.003)):
     model = engine.mlp([64, 32, 10])
@@ -148,7 +144,8 @@ newton_schulz = Exercise(
     conventions=(ADDED,),
     also_right=(_not_transposed, _from_the_right, _by_singular_values),
     refuse=frozenset({"Muon", "_zeropower_via_newtonschulz"}),
-    task="The transposing changes the cost, not the numbers: it is yours to do or to leave.",
+    task="For a tall matrix it is cheaper to transpose it first, and back at the end. That changes the cost, not the "
+    "numbers: it is yours to do or to leave.",
     use=(
         "# %% [markdown]\n**Your steps at work**: the singular values of a matrix whose directions are unequally "
         "strong. How many steps does it take until they stand nearly level?",
@@ -281,4 +278,5 @@ chapter = Chapter(
     quizzes=QUIZZES,
     intro="Write three newer rules, and the matrix steps that one of them needs. The lesson is "
     "`notebooks/14_modern.ipynb`.",
+    setup="from coursekit import engine, reference, show",
 )
