@@ -447,6 +447,8 @@ for name, seed in itertools.product(("torch's own", *stds), range(3)):
     for layer in nets[name, seed][::2] if name in stds else ():
         nn.init.normal_(layer.weight, std=stds[name](layer.in_features, layer.out_features))
         nn.init.zeros_(layer.bias)
+for name in ("torch's own", *stds):
+    print(f"{name:12} loss before the first step {cross_entropy(nets[name, 0](digits.x_train), digits.y_train):.2f}")
 
 # %%
 curves, columns = {}, {"lr": [lr for lr in rates for _ in range(3)], "seeds": [0, 1, 2] * 5}
@@ -466,8 +468,8 @@ show.loss_curves(curves, xlabel="epoch", ylabel="validation loss, in nats", firs
 
 # %% [markdown]
 # With torch's own weights no rate helps in this time. With `kaiming_std` the same network, rule and data learn. With
-# Xavier's, too small by $\sqrt 2$, they learn later; with one and a half times Kaiming's the first losses are so large
-# that Adam spends the epochs on getting back.
+# Xavier's, too small by $\sqrt 2$, they learn later; with one and a half times Kaiming's they start from a loss in the
+# thousands, and Adam spends the epochs on getting back.
 #
 # ### Steps that cannot be too long
 #
