@@ -148,20 +148,21 @@ class Grader:
         try:
             data = file.data()
         except ValueError as error:
-            reading = Reading(unreadable=str(error))
-            return reading, {name: self._unreadable(name, reading) for name in self._asked(file, reading)}, True
+            none = Reading(unreadable=str(error))
+            return none, {name: self._unreadable(name, none) for name in self._asked(file, none)}, True
         this = key(student, file, data)
-        before = self.book.reading(this)
-        kept = self.book.grades(this)
-        reading, settled = (before, {}) if before else self._at_once(parent, file, data)
+        reading, kept = self.book.reading(this), self.book.grades(this)
+        first, settled = reading is None, dict[str, Verdict]()
+        if reading is None or (not kept and not reading.unreadable and self._asked(file, reading)):
+            reading, settled = self._at_once(parent, file, data)
         asked = self._asked(file, reading)
         todo = [name for name in asked if name not in kept]
         new = {n: settled[n] if n in settled else self._verdict(parent, file, data, reading, n) for n in todo}
         new = {name: replace(verdict, walls=parent.walls) for name, verdict in new.items()}
-        if new or before is None:
+        if new or first:
             self.book.keep(this, student, file.name, reading, new.values(), data)
             parent.likely = [name for name in asked if name in index.exercises()]
-        return reading, {name: (kept | new)[name] for name in asked}, bool(new or before is None)
+        return reading, {name: (kept | new)[name] for name in asked}, bool(new or first)
 
     def _at_once(self, parent: WarmParent, file: File, data: bytes) -> tuple[Reading, dict[str, Verdict]]:
         """What a file says of itself, and the verdicts on what is right in it, or blank: of a class the most.

@@ -73,6 +73,18 @@ def test_together_is_as_alone(grade, sources):
     assert grade(*sources) == grade(*sources, alone=True)
 
 
+def test_another_seed_tries_a_file_at_once_too(parent, tmp_path, monkeypatch):
+    monkeypatch.setattr(parent, "run", lambda *given, **options: pytest.fail("a function was run alone"))
+    path = Path(tmp_path, "08_adam.py")
+    path.write_bytes(script(list(RIGHT.values())))
+    for seed in (1, 2):
+        with Gradebook(tmp_path / "book.sqlite", seed) as book:
+            grader = batch.Grader(book, batch.Settings())
+            graded = grader.grade(parent, Submission("ada", (File(path, path.name),)))
+            assert graded.fresh and [v.status for v in graded.verdicts if v.exercise in NAMES] == ["passed"] * 3
+            assert not grader.grade(parent, Submission("ada", (File(path, path.name),))).fresh
+
+
 @pytest.mark.parametrize(
     "body",
     [
