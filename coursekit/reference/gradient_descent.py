@@ -53,10 +53,6 @@ def _need_walk(name: str, grad_fn: Any, start: Any, lr: Any, steps: Any) -> None
     need_floats(name, "start", start)
     need_number(name, "lr", lr)
     need_whole(name, "steps", steps, low=0)
-    grad = grad_fn(start)
-    if not isinstance(grad, Tensor) or grad.shape != start.shape:
-        got = f"shape {tuple(grad.shape)}" if isinstance(grad, Tensor) else type(grad).__name__
-        raise ValueError(f"{name}: grad_fn must give a tensor of the shape of start, {tuple(start.shape)}; got {got}")
 
 
 def _need_bowl(name: str, hessian: Any) -> None:

@@ -62,8 +62,6 @@ def test_the_cross_entropy(scale):
     ("call", "error", "words"),
     [
         (lambda: numerical_gradient(3, torch.ones(2)), TypeError, "f must be a function"),
-        (lambda: numerical_gradient(torch.exp, torch.ones(2)), ValueError, r"one number.*got shape \(2,\)"),
-        (lambda: numerical_gradient(lambda x: None, torch.ones(2)), ValueError, "one number.*got NoneType"),
         (lambda: numerical_gradient(torch.sum, torch.ones(2), 0.0), ValueError, "h must be above 0"),
         (lambda: numerical_gradient(torch.sum, torch.ones(2, dtype=torch.int64)), ValueError, "floating-point"),
         (
