@@ -12,8 +12,7 @@
 # A network gets every training image right. What does that say about the next image? And what can be done so that it
 # says more: stop in time, or make more images out of those there are?
 #
-# About 40 minutes. You need the cross-entropy (chapter 01), training in mini-batches (04), Adam (08), and what weight
-# decay (10) and dropout (11) do.
+# About 40 minutes. You need cross-entropy (chapter 01), mini-batches (04), Adam (08), weight decay (10), dropout (11).
 
 # %%
 import dataclasses
@@ -218,7 +217,6 @@ for patience in (1, 2, 3, 4, 5):
 for kind in data["kinds"]:
     lowest = {n: round(min(losses), 2) for n, losses in zip(data["sizes"], kind["validation"], strict=True)}
     print(f"(2) {kind['name']:22} lowest loss by images: {lowest}")
-for kind in data["kinds"]:
     rows = zip(data["sizes"], kind["train"], kind["validation"], kind["stops"], strict=True)
     gaps = {n: [round(new[e] - seen[e], 2) for e in (stops[4][1], -1)] for n, seen, new, stops in rows}
     print(f"(3) {kind['name']:22} gap in the epoch kept with patience 5, and in the last: {gaps}")
@@ -238,12 +236,10 @@ for kind in data["kinds"]:
 # %%
 images = pixels.x_test.view(-1, 8, 8)
 changed = {"as it is": images, "right 1": shift_images(images, 0, 1), "down 1": shift_images(images, 1, 0)}
-c, s = math.cos(0.25), math.sin(0.25)
+c, s, shape = math.cos(0.25), math.sin(0.25), [len(images), 1, 8, 8]
 matrices = {"turned": [[c, s, 0], [-s, c, 0]], "smaller": [[1.25, 0, 0], [0, 1.25, 0]]}
 for name, matrix in matrices.items():
-    where = affine_grid(
-        images.new_tensor(matrix).expand(len(images), 2, 3), [len(images), 1, 8, 8], align_corners=False
-    )
+    where = affine_grid(images.new_tensor(matrix).expand(len(images), 2, 3), shape, align_corners=False)
     changed[name] = grid_sample(images[:, None], where, align_corners=False)[:, 0]
 changed["cut out"] = cutout(images, 3, 3, 2)
 changed |= {"flipped": images.flip(-1), "top down": images.flip(-2)}
@@ -256,9 +252,8 @@ show.digits_grid(torch.cat([x[ten] for x in changed.values()]), [name for name i
 
 # %%
 clean = dataclasses.replace(pixels, x_train=pixels.x_train[:400], y_train=pixels.y_train[:400])
-small = {"loss": cross_entropy, "epochs": 30, "batch_size": 50, "lr": 0.01, "seeds": range(3)}
+y, small = pixels.y_test, {"loss": cross_entropy, "epochs": 30, "batch_size": 50, "lr": 0.01, "seeds": range(3)}
 plain = engine.stacked(lambda seed: engine.mlp([64, 64, 10], seed), RULES["adam"], clean, **small)
-y = pixels.y_test
 print(f"{'right, in %':12}  all", "".join(f"{digit:5}" for digit in range(10)))
 for name, x in changed.items():
     hits = torch.stack([(plain.model(k)(x.flatten(1)).argmax(dim=1) == y).float() for k in range(3)]).mean(dim=0)
@@ -332,8 +327,7 @@ show.digits_grid(mixed_images, [f"{lam} · {k}\n+ {1 - lam:.1f} · {(k + 2) % 10
 
 # %% [markdown]
 # `placed` draws a place for each image of a batch, `mixed` a share and partners (at `alpha=1.0` all shares are equally
-# likely); what they return is the `augment` of `engine.train` and `engine.stacked`. The same three networks, each way
-# for itself, all at the same rate:
+# likely); they return the `augment` of `engine.train` and `engine.stacked`. Three networks, each way alone, one rate:
 
 # %%
 four, squares = [(0, 1), (1, 0), (0, -1), (-1, 0)], list(itertools.product(range(-1, 8, 2), range(-1, 8, 2), [3]))
@@ -676,7 +670,6 @@ print(f", torch.roll instead {(shift_images(images, 2, -1) - images.roll((2, -1)
 #
 # **What it costs.** Early stopping: a pass over the validation data each epoch, one copy of the weights, and `patience`
 # epochs. Shift, cutout, mixup: one pass over the batch each, no weights; more epochs until the training loss is down.
-#
 # **Where it is used.** Crops and flips for photographs, mixup and label smoothing for large image classifiers.
 #
 # ## 11. Your turn
