@@ -176,9 +176,8 @@ print(f"one matrix, 500 dimensions: {(torch.linalg.eigvalsh(A + A.T) < 0).double
 show.lines(range(1, 6), shares, "dimensions", "share of minima", log=True)
 
 # %% [markdown]
-# Random matrices are stricter than coins: their eigenvalues keep a distance from each other, so it is hard to have all
-# of them on one side. (Of the 500 of the last matrix half are on each.) But a network is not drawn at random. What do
-# *its* critical points look like?
+# Random matrices are stricter than coins: their eigenvalues keep a distance from each other, so it is hard to have
+# all of them on one side. (Of the last 500, half are.) What do the critical points of a network look like?
 #
 # ### All we can find in a tiny network
 #
@@ -296,18 +295,17 @@ show.lines(range(2001), paths, "step", "z: below 0 the unit is wrong", log=False
 sure, rates = {seed: engine.mlp([64, 32, 10], seed) for seed in range(3)}, [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]
 for model in sure.values():
     model[2].weight.data *= 30
+how = {"epochs": 6, "batch_size": 64, "lr": rates}
 losses = {"squared error": lambda s, y: mse_loss(s.sigmoid(), one_hot(y, 10).to(s)),
           "cross-entropy": lambda s, y: binary_cross_entropy_with_logits(s, one_hot(y, 10).to(s))}  # fmt: skip
 for name, loss in losses.items():
-    grid = engine.grid(
-        sure.get, RULES["gradient_descent"], digits, loss=loss, epochs=6, batch_size=64, lr=rates)  # fmt: skip
+    grid = engine.grid(sure.get, RULES["gradient_descent"], digits, loss=loss, **how)
     best = int(grid.median("accuracy").argmax())
     low, high = grid.accuracy[best].min(), grid.accuracy[best].max()
     print(f"{name}: best at lr {rates[best]:g}, {low:.1%} to {high:.1%} of the validation images right")
 
 # %% [markdown]
-# At its own best rate the squared error still puts fewer images right, at every seed, and differs more from seed to
-# seed.
+# At its own best rate the squared error still puts fewer images right, at every seed, and differs more between seeds.
 #
 # ## 6. Gradients that do not arrive
 #
@@ -436,8 +434,8 @@ for name, std, activation in (("tanh, xavier", xavier_std(512, 512), torch.tanh)
 
 # %% [markdown]
 # Each to its own: Xavier's weights lose half of the square at every ReLU. Now the network of section 1, with weights
-# drawn in four ways, each with five rates of Adam and three seeds, 8 epochs. (All sixty run at once; what
-# `engine.stacked` takes for a seed is here the place of a network in `starts`.) Was only the rate wrong in section 1?
+# drawn in four ways, each with five rates of Adam and three seeds, 8 epochs. (All sixty at once; a seed of
+# `engine.stacked` is here a place in `starts`.) Was only the rate wrong in section 1?
 
 # %%
 nets, rates = {}, [0.001, 0.003, 0.01, 0.03, 0.1]
@@ -453,10 +451,9 @@ for name in ("torch's own", *stds):
 
 # %%
 starts, curves = list(nets.values()), {}
-columns = {"lr": [lr for _ in range(4) for lr in rates for _ in range(3)],
-           "seeds": [3 * i + k for i in range(4) for _ in rates for k in range(3)]}  # fmt: skip
-stack = engine.stacked(
-    starts.__getitem__, RULES["adam"], digits, loss=cross_entropy, epochs=8, batch_size=64, **columns)  # fmt: skip
+tried = [(lr, 3 * i + k) for i in range(4) for lr in rates for k in range(3)]
+how = {"loss": cross_entropy, "epochs": 8, "batch_size": 64, "lr": [lr for lr, _ in tried]}
+stack = engine.stacked(starts.__getitem__, RULES["adam"], digits, seeds=[place for _, place in tried], **how)
 for i, (name, losses) in enumerate(zip(("torch's own", *stds), stack.validation_loss.view(4, 5, 3, 8), strict=True)):
     ends = losses[:, :, -1].median(dim=1).values
     best = int(ends.argmin())
@@ -468,9 +465,8 @@ for i, (name, losses) in enumerate(zip(("torch's own", *stds), stack.validation_
 show.loss_curves(curves, xlabel="epoch", ylabel="validation loss, in nats", first=1, log=True)
 
 # %% [markdown]
-# With torch's own weights no rate helps in this time. With `kaiming_std` the same network, rule and data learn. With
-# Xavier's, too small by $\sqrt 2$, they learn later; with one and a half times Kaiming's they start from a loss in the
-# thousands, and Adam spends the epochs on getting back.
+# With torch's own weights no rate helps in this time. With `kaiming_std` the same network, rule and data learn; with
+# Xavier's, too small by $\sqrt 2$, later; and 1.5 times Kaiming's starts from a loss in the thousands.
 #
 # ### Steps that cannot be too long
 #
@@ -590,8 +586,7 @@ show.lines(shares, curves, "share of the way", "training loss, in nats", log=Fal
 #
 # ## 9. How it fails
 #
-# The names are those that `check` gives; each is the course's function with one edit, which `made` makes. First, the
-# spread of the weights, in 20 layers of 64 ReLU units:
+# The names are those of `check`, each is the course's function with one edit. First the spread, in 20 layers of ReLU:
 
 # %%
 wrong = {}
@@ -678,8 +673,7 @@ assert off < 1e-12
 #
 # In `exercises/13_landscapes.ipynb`, in this order; `check` names the mistake when there is one:
 #
-# 1. `kaiming_std` and `xavier_std`: one line each (1 point each). Your spreads carry a signal through 30 layers, and
-#    start a deep tanh network on digits.
+# 1. `kaiming_std`, `xavier_std`: one line each (1 point each). Your spreads carry a signal through 30 layers.
 # 2. `clip_by_global_norm`: one length, one factor (2 points). It saves a recurrent network.
 # 3. `classify_critical_point`: the signs (2 points). It looks for minima among random matrices.
 # 4. `gradient_norms`: by autograd (2 points). It draws a picture as in section 6, from your own weights.
@@ -690,8 +684,7 @@ assert off < 1e-12
 #
 # ## 13. Sources
 #
-# - Goodfellow, Bengio and Courville (2016), "Deep Learning", section 4.3.1 (second derivative test), section 8.2 (local
-#   minima, plateaus, saddles, cliffs).
+# - Goodfellow, Bengio and Courville (2016), "Deep Learning", section 4.3.1 (second derivatives), section 8.2 (saddles).
 # - Dauphin et al. (2014), "Identifying and attacking the saddle point problem in high-dimensional non-convex
 #   optimization", NeurIPS, arXiv:1406.2572: critical points that lie higher have more directions down.
 # - Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", AISTATS,
