@@ -233,7 +233,7 @@ print(f"a text of {len(text.train):,} characters, {steps * rows * size['context'
 
 # %%
 little = {"width": 48, "heads": 2, "depth": 1, "context": 32}
-run = {"steps": 200, "batch_size": 48, "context": 12, "every": 200, "progress": False}
+run = {"steps": 200, "batch_size": 32, "context": 12, "every": 200, "progress": False}
 rates, whole = (0.0025, 0.01, 0.04), Settings(lr=0.01, warmup=20, total=200)
 variants = {
     "all of it": whole,
@@ -277,11 +277,10 @@ smooth = {name: torch.tensor(losses[name, lr]).unflatten(1, (-1, 10)).mean(dim=2
 show.loss_curves(smooth, xlabel="tens of steps", ylabel="training loss, in nats a character", first=1, log=False)
 
 # %% [markdown]
-# Read the best rates first; they lie inside the grid. There the run without warm-up ends within the seeds of the whole
-# one. Without clipping every seed ends above all of the whole one's, by some hundredths of a nat. So at this size, and
-# in 200 steps, **neither part is missed much.** The largest rate says what the warm-up is good for: there the run
-# without it ends far above the rest, with every seed. At the smallest it ends *below* the whole one: a warm-up then
-# makes steps shorter that are too short already.
+# Read the best rates first; they lie inside the grid. There the ranges of all three overlap: at this size, and in 200
+# steps, **neither part is missed.** The largest rate says what the warm-up is good for: there the run without it ends
+# far above the rest, with every seed. At the smallest it ends *below* the whole one: a warm-up then makes steps shorter
+# that are too short already.
 #
 # So a part need not lower the best loss. The warm-up widens the range of rates that work, and saves tuning. And a
 # small run does not speak for a large one: in chapter 05 a transformer of twelve layers learned nothing without a
@@ -341,8 +340,8 @@ for name in ("right", "inputs as labels", "state begun anew", "each tensor clipp
 #   nobody knows what comes next that well. On the real question it is worse than knowing nothing.
 # - *state begun anew*: every step is a first step of AdamW, with the rate of the warm-up's beginning and no memory.
 #   The loss still falls, more slowly. Its curve looks like a run whose rate is too small.
-# - *each tensor clipped alone* ends hardly above the right run. It is another rule: the direction of the clipped
-#   gradient is not that of the gradient any more. No curve would tell; `check` compares the numbers.
+# - *each tensor clipped alone* ends where the right run does. It is another rule: the direction of the clipped gradient
+#   is not that of the gradient any more. No curve would tell; `check` compares the numbers.
 # - *all parameters decay*: the gains of the layer norms are pulled from 1 towards 0. In 200 steps that moves them
 #   little and does no harm; the pull goes on for as long as the run does.
 #
