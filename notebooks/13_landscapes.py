@@ -177,7 +177,7 @@ show.lines(range(1, 6), shares, "dimensions", "share of minima", log=True)
 
 # %% [markdown]
 # Random matrices are stricter than coins: their eigenvalues keep a distance from each other, so it is hard to have
-# all of them on one side. (Of the last 500, half are.) What do the critical points of a network look like?
+# all on one side. (Of the last 500, half are on each.) What do the critical points of a network look like?
 #
 # ### All we can find in a tiny network
 #
@@ -586,7 +586,7 @@ show.lines(shares, curves, "share of the way", "training loss, in nats", log=Fal
 #
 # ## 9. How it fails
 #
-# The names are those of `check`, each is the course's function with one edit. First the spread, in 20 layers of ReLU:
+# The names are those of `check`; each is the course's function with one edit. First the spread, in 20 layers of ReLU:
 
 # %%
 wrong = {}
