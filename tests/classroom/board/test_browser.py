@@ -168,6 +168,7 @@ def test_the_projector_shows_counts_and_no_names(opened, served):
 def test_a_screen_comes_again_after_a_break(opened, served):
     token = served.join("Ada")["token"]
     screen = opened()
+    screen.says("Live.")  # else there may be no stream yet that could break
     served.loop.call_soon_threadsafe(served.board.close_screens)
     served.post(token)
     screen.says("✗ 1", "Live.")
