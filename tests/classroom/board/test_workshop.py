@@ -36,7 +36,7 @@ def run(*arguments: object) -> int:
 
 
 @pytest.fixture(autouse=True)
-def arguments(monkeypatch, tmp_path):
+def in_a_folder(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", [])
     monkeypatch.chdir(tmp_path)
 
