@@ -222,6 +222,8 @@ class Audit:
         if (verdict.status, verdict.diagnosis) != (status, part.id):
             named = f" and named {verdict.diagnosis}" if verdict.diagnosis else ""
             yield f"it is {verdict.status}{named}, wanted {status} and named itself: {_short(verdict)}"
+        elif verdict.points != (wanted := round(getattr(part, "credit", 0) * self.exercise.points, 2)):
+            yield f"it earns {verdict.points:g} points, wanted {wanted:g}"
 
     def row(self) -> str:
         e = self.exercise
